@@ -1,0 +1,197 @@
+//! The OpenAPI 3.1 document of a server: concrete paths for each of its actions, typed with that action's types.
+//!
+//! The document is written as JSON rather than with utoipa's builders: those have no place for a header that is
+//! required, and OpenAPI's own words are what a reader of this code knows. The schemas are utoipa's.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{RefOr, Schema};
+
+use names::Names;
+use operations::Operations;
+use schemas::Schemas;
+
+mod names;
+mod operations;
+mod parameters;
+mod responses;
+mod schemas;
+#[cfg(test)]
+mod tests;
+
+/// What the document says about the server as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentSettings {
+    /// The name of the API.
+    pub title: String,
+    /// The version of the API.
+    pub version: String,
+    /// What the API is for.
+    pub description: String,
+    /// Where callers reach it; `None`: wherever they got the document from.
+    pub server_url: Option<String>,
+    /// The media type of errors: `application/problem+json`, or `application/json` for callers that know no other.
+    pub error_media_type: String,
+    /// How many seconds `Prefer: wait` is granted at most.
+    pub longest_wait: u32,
+}
+
+impl Default for DocumentSettings {
+    fn default() -> Self {
+        Self {
+            title: "raincheck".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            description: "Durable asynchronous operations. Start an action, get 202 with a status URL, come back for \
+                          the outcome: `Location` answers 202 until the operation has ended, and `Retry-After` says \
+                          when to ask again."
+                .into(),
+            server_url: None,
+            error_media_type: "application/problem+json".into(),
+            longest_wait: 30,
+        }
+    }
+}
+
+/// What the document says about one action.
+#[derive(Debug, Clone)]
+pub struct ActionDescription {
+    /// Its name in URLs.
+    pub name: String,
+    /// What it does, in a few words.
+    pub summary: String,
+    /// What it does, in some sentences.
+    pub description: String,
+    /// What a caller gives.
+    pub input: RefOr<Schema>,
+    /// What a caller gets.
+    pub output: RefOr<Schema>,
+    /// The custom status.
+    pub status: RefOr<Schema>,
+    /// What those and the events refer to, by name.
+    pub components: Vec<(String, RefOr<Schema>)>,
+    /// The events that its operations take.
+    pub events: Vec<EventDescription>,
+    /// The codes of its failures with their HTTP statuses; others answer with 422.
+    pub failures: BTreeMap<String, u16>,
+    /// Whether whoever started an operation may cancel it.
+    pub callers_may_cancel: bool,
+    /// The links that a caller may ask for at the start.
+    pub caller_links: Vec<String>,
+    /// An example input.
+    pub example: Option<Value>,
+    /// What `Retry-After` says, about.
+    pub pace_seconds: u32,
+}
+
+/// What the document says about one event of an action.
+#[derive(Debug, Clone)]
+pub struct EventDescription {
+    /// Its name.
+    pub name: String,
+    /// The schema of its body.
+    pub schema: RefOr<Schema>,
+    /// Whether one link may deliver more than one.
+    pub many: bool,
+}
+
+/// Why there can be no document of these actions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// Two different types of one action have one name.
+    TwoTypesOfOneName {
+        /// The action.
+        action: String,
+        /// The name.
+        name: String,
+    },
+    /// A type is referred to, but its schema is not among the components.
+    MissingSchema {
+        /// The action.
+        action: String,
+        /// The name.
+        name: String,
+    },
+    /// A schema that cannot be written as JSON.
+    NotJson {
+        /// The action.
+        action: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TwoTypesOfOneName { action, name } => write!(
+                f,
+                "action `{action}`: two different types are called `{name}` in its schemas; give one of them another \
+                 name with #[schema(as = …)]"
+            ),
+            Self::MissingSchema { action, name } => write!(
+                f,
+                "action `{action}`: its schemas refer to `{name}`, but there is no schema of that name; its type must \
+                 list it in ToSchema::schemas"
+            ),
+            Self::NotJson { action, reason } => {
+                write!(f, "action `{action}`: a schema is not JSON: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
+/// The OpenAPI 3.1 document of a server with these actions.
+///
+/// The same actions always give the same document, in whatever order they come.
+///
+/// ```
+/// use raincheck_openapi::document::{DocumentSettings, document};
+/// let document = document(&DocumentSettings::default(), &[])?;
+/// assert_eq!(document["openapi"], "3.1.0");
+/// # Ok::<(), raincheck_openapi::document::DocumentError>(())
+/// ```
+///
+/// # Errors
+/// If the schemas of an action do not hold together.
+pub fn document(settings: &DocumentSettings, actions: &[ActionDescription]) -> Result<Value, DocumentError> {
+    let mut actions: Vec<_> = actions.iter().collect();
+    actions.sort_by(|a, b| a.name.cmp(&b.name));
+    let names = Names::new(actions.iter().map(|action| action.name.as_str()));
+    let schemas = Schemas::new(&actions, &names)?;
+    let mut operations = Operations::new(settings, names);
+    for action in &actions {
+        operations.describe(action, schemas.of(&action.name));
+    }
+    let tags: Vec<_> = actions.iter().map(|action| tag(action)).collect();
+    let (paths, security) = operations.finish();
+    let mut shared = responses::shared(&settings.error_media_type);
+    let used = Value::Object(paths.clone()).to_string();
+    shared.retain(|name, _| used.contains(&format!("\"#/components/responses/{name}\"")));
+    let mut document = json!({
+        "openapi": "3.1.0",
+        "info": {"title": settings.title, "version": settings.version, "description": settings.description},
+        "servers": [{"url": settings.server_url.as_deref().unwrap_or("/")}],
+        "tags": tags,
+        "paths": paths,
+        "components": {"schemas": schemas.finish(), "responses": shared, "securitySchemes": security},
+    });
+    // Whether serde_json keeps the order of members is up to the other crates of a build; the document is not.
+    document.sort_all_objects();
+    Ok(document)
+}
+
+fn tag(action: &ActionDescription) -> Value {
+    let description = [action.summary.trim(), action.description.trim()]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n\n");
+    let mut tag = Map::from_iter([("name".to_owned(), json!(action.name))]);
+    tag.insert("description".into(), json!(if description.is_empty() { &action.name } else { &description }));
+    Value::Object(tag)
+}

@@ -1,0 +1,356 @@
+//! The paths of an action: start, status, monitor, cancel, and one path for each of its events.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::names::{Names, pascal};
+use super::parameters::{
+    BEARER, CANCEL_LINK, EVENT_LINK, KEY_HEADER, STATUS_LINK, follow, idempotency_key, if_none_match,
+    operation_id, scheme,
+};
+use super::responses::{self, Responses};
+use super::schemas::{ActionSchemas, REFERENCE, reference};
+use super::{ActionDescription, DocumentSettings};
+use crate::ProblemCode as P;
+use crate::paths;
+
+/// Collects the paths of a document.
+pub(super) struct Operations<'a> {
+    settings: &'a DocumentSettings,
+    names: Names,
+    paths: Map<String, Value>,
+    schemes: BTreeSet<&'static str>,
+}
+
+/// The ids of the operations that belong together.
+struct Ids {
+    start: String,
+    status: String,
+    monitor: String,
+    cancel: String,
+}
+
+impl<'a> Operations<'a> {
+    pub(super) fn new(settings: &'a DocumentSettings, names: Names) -> Self {
+        Self { settings, names, paths: Map::new(), schemes: BTreeSet::new() }
+    }
+
+    /// Adds the paths of `action`.
+    pub(super) fn describe(&mut self, action: &ActionDescription, schemas: &ActionSchemas) {
+        let name = self.names.pascal(&action.name);
+        let mut id = |verb: &str| self.names.operation_id(format!("{verb}{name}"));
+        let ids = Ids { start: id("start"), status: id("get"), monitor: id("monitor"), cancel: id("cancel") };
+
+        let start = self.start(action, schemas, &ids);
+        let status = self.status(action, schemas, &ids);
+        let monitor = self.monitor(action, schemas, &ids);
+        let cancel = self.cancel(action, &ids);
+        let parameters = json!([operation_id()]);
+        self.paths.insert(paths::start(&action.name), json!({"post": start}));
+        self.paths.insert(
+            paths::operation(&action.name, "{id}"),
+            json!({"parameters": parameters, "get": status, "delete": cancel}),
+        );
+        self.paths
+            .insert(paths::monitor(&action.name, "{id}"), json!({"parameters": parameters, "get": monitor}));
+        for (event, schema) in action.events.iter().zip(&schemas.events) {
+            let id = self.names.operation_id(format!("send{}To{name}", pascal(&event.name)));
+            let send = self.send(action, &event.name, event.many, schema, &id);
+            self.paths.insert(
+                paths::event(&action.name, "{id}", &event.name),
+                json!({"parameters": parameters, "post": send}),
+            );
+        }
+    }
+
+    /// The paths, and the security schemes that they use.
+    pub(super) fn finish(self) -> (Map<String, Value>, Map<String, Value>) {
+        let schemes = self.schemes.into_iter().map(|name| (name.to_owned(), scheme(name))).collect();
+        (self.paths, schemes)
+    }
+
+    fn start(&mut self, action: &ActionDescription, schemas: &ActionSchemas, ids: &Ids) -> Value {
+        let media_type = &self.settings.error_media_type;
+        let summary =
+            if action.summary.is_empty() { format!("Start {}", action.name) } else { action.summary.clone() };
+        let mut parameters = vec![self.prefer("until the operation has ended"), idempotency_key()];
+        if !action.caller_links.is_empty() {
+            parameters.push(json!({
+                "name": "links", "in": "query", "required": false, "style": "form", "explode": false,
+                "description": "Rights to make links for. They come back as `links`.",
+                "schema": {"type": "array", "items": {"type": "string", "enum": action.caller_links}},
+            }));
+        }
+        let mut content = json!({"schema": schemas.input});
+        if let Some(example) = &action.example {
+            content["example"] = example.clone();
+        }
+        let mut accepted = responses::with_body(
+            "Accepted: durable, and readable at `Location`. Ask there again after `Retry-After` seconds.",
+            &schemas.accepted,
+            &self.headers(
+                action,
+                &["Location", "Operation-Location", "Retry-After"],
+                &["Preference-Applied", "Idempotent-Replayed"],
+            ),
+        );
+        accepted["content"]["application/json"]["example"] = example_view(action);
+        accepted["links"] = json!({
+            "status": follow(&ids.status, "The status, and in the end the outcome."),
+            "monitor": follow(&ids.monitor, "The status, always with 200."),
+            "cancel": follow(&ids.cancel, "Ask the operation to stop."),
+        });
+        let ended = responses::with_body(
+            "Ended within the time that `Prefer: wait` asked for: what `Location` answers.",
+            &schemas.accepted,
+            &self.headers(
+                action,
+                &["Location", "Operation-Location"],
+                &["ETag", "Preference-Applied", "Idempotent-Replayed"],
+            ),
+        );
+        let mut responses = Responses::default();
+        responses.add(200, ended);
+        responses.add(202, accepted);
+        responses.problems(&[
+            P::MalformedJson,
+            P::InvalidIdempotencyKey,
+            P::Unauthenticated,
+            P::Forbidden,
+            P::RequestTimeout,
+            P::OperationGone,
+            P::BodyTooLarge,
+            P::UriTooLong,
+            P::UnsupportedMediaType,
+            P::InvalidInput,
+            P::IdempotencyKeyReused,
+            P::TooManyActive,
+            P::RateLimited,
+            P::HeadersTooLarge,
+            P::InternalError,
+            P::Draining,
+            P::StoreUnavailable,
+        ]);
+        responses.outcomes(&action.failures, &schemas.problem);
+        json!({
+            "operationId": ids.start,
+            "tags": [action.name],
+            "summary": summary,
+            "description": start_description(action),
+            "security": self.security(&[BEARER, KEY_HEADER]),
+            "parameters": parameters,
+            "requestBody": {"required": true, "content": {"application/json": content}},
+            "responses": responses.finish(media_type),
+            "x-ms-long-running-operation": true,
+        })
+    }
+
+    fn status(&mut self, action: &ActionDescription, schemas: &ActionSchemas, ids: &Ids) -> Value {
+        let media_type = &self.settings.error_media_type;
+        let mut responses = Responses::default();
+        responses.add(
+            200,
+            responses::with_body(
+                "Succeeded; `output` has the result.",
+                &schemas.view,
+                &self.headers(action, &["ETag"], &["Preference-Applied"]),
+            ),
+        );
+        responses.add(
+            202,
+            responses::with_body(
+                "Not ended yet. Ask again after `Retry-After` seconds.",
+                &schemas.view,
+                &self.headers(action, &["Location", "Retry-After"], &["Preference-Applied"]),
+            ),
+        );
+        responses.add(
+            304,
+            responses::empty(
+                "Succeeded, and the `If-None-Match` has it.",
+                &self.headers(action, &["ETag"], &[]),
+            ),
+        );
+        responses.problems(&READ_PROBLEMS);
+        responses.outcomes(&action.failures, &schemas.problem);
+        json!({
+            "operationId": ids.status,
+            "tags": [action.name],
+            "summary": format!("Status and outcome of {}", action.name),
+            "description": "What `Location` points to: 202 until the operation has ended, then 200 with its output, or \
+                            a problem with the status in `operation`. Polls may go on for ever: the answer to an ended \
+                            operation stays the same until its retention is over (410).",
+            "security": self.security(&[STATUS_LINK, BEARER, KEY_HEADER]),
+            "parameters": [self.prefer("until the status shows something new, or the operation has ended"), if_none_match()],
+            "responses": responses.finish(media_type),
+        })
+    }
+
+    fn monitor(&mut self, action: &ActionDescription, schemas: &ActionSchemas, ids: &Ids) -> Value {
+        let media_type = &self.settings.error_media_type;
+        let mut responses = Responses::default();
+        responses.add(
+            200,
+            responses::with_body(
+                "The status, whatever it is.",
+                &schemas.view,
+                &self.headers(action, &["ETag"], &["Retry-After", "Preference-Applied"]),
+            ),
+        );
+        responses.add(
+            304,
+            responses::empty(
+                "The status is still the one that `If-None-Match` has.",
+                &self.headers(action, &["ETag"], &["Retry-After", "Preference-Applied"]),
+            ),
+        );
+        responses.problems(&READ_PROBLEMS);
+        json!({
+            "operationId": ids.monitor,
+            "tags": [action.name],
+            "summary": format!("Status monitor of {}", action.name),
+            "description": "What `Operation-Location` points to: 200 with the status, also when the operation has \
+                            failed or was canceled.",
+            "security": self.security(&[STATUS_LINK, BEARER, KEY_HEADER]),
+            "parameters": [
+                self.prefer("until the status differs from the one in `If-None-Match`, or else shows something new"),
+                if_none_match(),
+            ],
+            "responses": responses.finish(media_type),
+        })
+    }
+
+    fn cancel(&mut self, action: &ActionDescription, ids: &Ids) -> Value {
+        let media_type = &self.settings.error_media_type;
+        let body = reference(REFERENCE);
+        let mut responses = Responses::default();
+        responses.add(
+            200,
+            responses::with_body("It was canceled before.", &body, &self.headers(action, &[], &[])),
+        );
+        responses.add(
+            202,
+            responses::with_body(
+                "Asked to stop; it may still end in another way.",
+                &body,
+                &self.headers(action, &[], &[]),
+            ),
+        );
+        responses.problems(&READ_PROBLEMS);
+        responses.problems(&[P::AlreadyTerminal]);
+        let who = if action.callers_may_cancel {
+            "Whoever started the operation may do this, an operator, and whoever has a cancel link."
+        } else {
+            "An operator may do this, and whoever has a cancel link."
+        };
+        json!({
+            "operationId": ids.cancel,
+            "tags": [action.name],
+            "summary": format!("Cancel {}", action.name),
+            "description": format!("Asks the operation to stop. {who}"),
+            "security": self.security(&[CANCEL_LINK, BEARER, KEY_HEADER]),
+            "responses": responses.finish(media_type),
+        })
+    }
+
+    fn send(
+        &mut self,
+        action: &ActionDescription,
+        event: &str,
+        many: bool,
+        schema: &Value,
+        id: &str,
+    ) -> Value {
+        let media_type = &self.settings.error_media_type;
+        let mut responses = Responses::default();
+        responses.add(
+            202,
+            responses::with_body(
+                "The event is durable; the operation takes it when it gets there.",
+                &reference(REFERENCE),
+                &self.headers(action, &[], &["Idempotent-Replayed"]),
+            ),
+        );
+        responses.problems(&READ_PROBLEMS);
+        responses.problems(&[
+            P::MalformedJson,
+            P::InvalidIdempotencyKey,
+            P::RequestTimeout,
+            P::AlreadyTerminal,
+            P::BodyTooLarge,
+            P::UnsupportedMediaType,
+            P::InvalidInput,
+            P::IdempotencyKeyReused,
+            P::TooManyEvents,
+        ]);
+        let once = if many {
+            "A link may deliver more than one."
+        } else {
+            responses.problems(&[P::EventAlreadySent]);
+            "A link delivers one; the same body again changes nothing."
+        };
+        json!({
+            "operationId": id,
+            "tags": [action.name],
+            "summary": format!("Send the event {event}"),
+            "description": format!("Tells the operation `{event}`. An operator may do this, and whoever has an event \
+                                    link. {once}"),
+            "security": self.security(&[EVENT_LINK, BEARER, KEY_HEADER]),
+            "parameters": [idempotency_key()],
+            "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},
+            "responses": responses.finish(media_type),
+        })
+    }
+
+    fn headers(&self, action: &ActionDescription, required: &[&str], optional: &[&str]) -> Value {
+        let base = self.settings.server_url.as_deref().unwrap_or("https://raincheck.example.org");
+        responses::headers(base.trim_end_matches('/'), action, required, optional)
+    }
+
+    fn prefer(&self, until: &str) -> Value {
+        let longest = self.settings.longest_wait;
+        json!({
+            "name": "Prefer", "in": "header", "required": false,
+            "description": format!("`wait=N`: hold the answer for up to N seconds, {until}; at most {longest} (RFC 7240)."),
+            "schema": {"type": "string"},
+            "example": format!("wait={}", longest.min(20)),
+        })
+    }
+
+    fn security(&mut self, schemes: &[&'static str]) -> Value {
+        self.schemes.extend(schemes);
+        schemes.iter().map(|name| json!({*name: []})).collect()
+    }
+}
+
+const READ_PROBLEMS: [P; 10] = [
+    P::Unauthenticated,
+    P::NotFound,
+    P::OperationGone,
+    P::LinkExpired,
+    P::UriTooLong,
+    P::RateLimited,
+    P::HeadersTooLarge,
+    P::InternalError,
+    P::Draining,
+    P::StoreUnavailable,
+];
+
+fn start_description(action: &ActionDescription) -> String {
+    let about =
+        "Answers 202 as soon as the operation is durable; `Location` then has its status and outcome.";
+    let description = action.description.trim();
+    if description.is_empty() { about.to_owned() } else { format!("{description}\n\n{about}") }
+}
+
+fn example_view(action: &ActionDescription) -> Value {
+    json!({
+        "id": responses::EXAMPLE_ID,
+        "action": action.name,
+        "status": "NotStarted",
+        "createdAt": "2026-11-24T08:00:00.000Z",
+        "updatedAt": "2026-11-24T08:00:00.000Z",
+        "deadline": "2026-12-01T08:00:00.000Z",
+    })
+}
