@@ -1,0 +1,9 @@
+//! The built binary against scripted servers: exit codes, stdout and stderr.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail where it stands")]
+
+mod exits;
+mod follow;
+mod ops;
+mod start;
+mod support;

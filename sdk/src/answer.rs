@@ -1,0 +1,159 @@
+//! One answer of a server, taken apart: all that the decisions look at, and no I/O.
+
+use raincheck_openapi::{Problem, StatusView};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::pace::Hints;
+use crate::{Error, address};
+
+/// What came of one request.
+#[derive(Debug)]
+pub(crate) enum Observed {
+    /// An answer, whatever its status.
+    Answer(Box<Answer>),
+    /// None: no connection, a broken one, or not in time.
+    Lost(Error),
+}
+
+/// The parts of an answer that matter here.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    /// What was asked; relative URLs in the answer start from here.
+    pub(crate) asked: Url,
+    pub(crate) status: u16,
+    pub(crate) location: Option<String>,
+    pub(crate) operation_location: Option<String>,
+    pub(crate) hints: Hints,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether the server could not serve just now, so that the same request may be sent again.
+    pub(crate) fn is_temporary(&self) -> bool {
+        matches!(self.status, 408 | 429 | 500..=599)
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        matches!(self.status, 200..=299)
+    }
+
+    /// Where the answer leads, by its `Location`.
+    pub(crate) fn location(&self) -> Option<Url> {
+        address::resolve(&self.asked, self.location.as_deref()?)
+    }
+
+    /// The status URL that a start's answer names.
+    pub(crate) fn status_url(&self) -> Option<Url> {
+        self.location().or_else(|| address::resolve(&self.asked, self.operation_location.as_deref()?))
+    }
+
+    /// The body as the type that this answer should have.
+    pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        serde_json::from_slice(&self.body).map_err(|cause| Error::decode(cause).with_status(self.status))
+    }
+
+    /// The status view in the body, if there is one.
+    pub(crate) fn view(&self) -> Option<StatusView> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The problem in the body. Gateways and other servers write problems with fewer members; what is missing
+    /// is filled, so that a caller need not care who refused.
+    pub(crate) fn problem(&self) -> Option<Problem> {
+        let text = address::without_secrets(std::str::from_utf8(&self.body).ok()?, &self.asked);
+        let members: Map<String, Value> = serde_json::from_str(&text).ok()?;
+        let known = ["type", "title", "status", "detail", "code", "error"];
+        if !known.iter().any(|name| members.contains_key(*name)) {
+            return None;
+        }
+        serde_json::from_value(Value::Object(members.clone()))
+            .or_else(|_| serde_json::from_value(self.completed(&members)))
+            .ok()
+    }
+
+    fn completed(&self, members: &Map<String, Value>) -> Value {
+        let text = |name: &str| members.get(name).and_then(Value::as_str).unwrap_or_default();
+        let inner =
+            |name: &str| members.get("error").and_then(|error| error.get(name)).and_then(Value::as_str);
+        let code =
+            Some(text("code")).filter(|code| !code.is_empty()).or_else(|| inner("code")).unwrap_or_default();
+        let detail =
+            Some(text("detail")).filter(|it| !it.is_empty()).or_else(|| inner("message")).unwrap_or_default();
+        let kind = Some(text("type")).filter(|kind| !kind.is_empty()).unwrap_or("about:blank");
+        let mut problem = json!({
+            "type": kind, "title": text("title"), "status": self.status, "detail": detail, "code": code,
+            "instance": text("instance"), "requestId": text("requestId"),
+            "error": {"code": code, "message": detail},
+        });
+        // Only a view that reads as one: half of one must not hide that this is a refusal.
+        if let Some(view) = members.get("operation")
+            && serde_json::from_value::<StatusView>(view.clone()).is_ok()
+        {
+            problem["operation"] = view.clone();
+        }
+        problem
+    }
+
+    /// The error of an answer that grants nothing.
+    pub(crate) fn refusal(&self) -> Error {
+        let error = match self.status {
+            _ if self.is_temporary() => Error::unavailable(self.status),
+            400..=499 => Error::refused(self.status),
+            300..=399 => {
+                Error::unexpected("a redirect, which is not followed here; use the address that it leads to")
+                    .with_status(self.status)
+            }
+            _ => Error::unexpected("no asynchronous operation answers like this").with_status(self.status),
+        };
+        error.with_problem(self.problem())
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // Neither URL nor Location nor body: each may hold a secret.
+        f.debug_struct("Answer")
+            .field("status", &self.status)
+            .field("hints", &self.hints)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn answer(status: u16, body: &str) -> Answer {
+        Answer {
+            asked: Url::parse("http://h/v1/actions/a/operations/1?token=abcdefghijklmnop").unwrap(),
+            status,
+            location: None,
+            operation_location: None,
+            hints: Hints::default(),
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn a_problem_of_another_server_is_completed() {
+        let problem = answer(404, r#"{"title":"Nope"}"#).problem().unwrap();
+        let azure = answer(400, r#"{"error":{"code":"Bad","message":"no"}}"#).problem().unwrap();
+
+        assert_eq!((problem.title.as_str(), problem.status), ("Nope", 404));
+        assert_eq!((azure.code.as_str(), azure.detail.as_str()), ("Bad", "no"));
+    }
+
+    #[test]
+    fn a_body_that_is_no_problem_is_none() {
+        assert_eq!(answer(404, "<html>").problem(), None);
+        assert_eq!(answer(404, r#"{"hello":1}"#).problem(), None);
+    }
+
+    #[test]
+    fn a_problem_that_repeats_the_status_url_loses_its_token() {
+        let problem = answer(404, r#"{"detail":"no /a?token=abcdefghijklmnop"}"#).problem().unwrap();
+
+        assert_eq!(problem.detail, "no /a?token=…");
+    }
+}

@@ -1,0 +1,115 @@
+//! What survives a restart of the client: a status URL with a version.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{Error, address};
+
+/// Everything that is needed to follow an operation again, in another process or on another day.
+///
+/// Store it with serde, in any format; [`Client::attach`](crate::Client::attach) takes it back. It holds the
+/// status URL, which is a secret: whoever has it can read the operation's status and output (and nothing
+/// else), so keep it where you keep such things. `Debug` does not show it. The API key is not part of it.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use raincheck::ResumeToken;
+/// let token = ResumeToken::from_url("https://api.example/v1/actions/a/operations/1?token=secret")?;
+/// let stored = serde_json::to_string(&token)?;
+/// let restored: ResumeToken = serde_json::from_str(&stored)?;
+/// assert_eq!(restored, token);
+/// assert!(!format!("{token:?}").contains("secret"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Stored", into = "Stored")]
+pub struct ResumeToken {
+    url: Url,
+    id: Option<String>,
+}
+
+/// The stored form. A later version may know more; an older client must then refuse, not guess.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u32,
+    url: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+}
+
+const VERSION: u32 = 1;
+
+impl ResumeToken {
+    /// A token for a status URL that came by another way, such as a workflow's log.
+    ///
+    /// # Errors
+    /// [`Error::is_usage`] if it is not an absolute http or https URL.
+    pub fn from_url(url: &str) -> Result<Self, Error> {
+        Ok(Self::new(address::parse(url)?, None))
+    }
+
+    pub(crate) fn new(url: Url, id: Option<String>) -> Self {
+        Self { url, id }
+    }
+
+    pub(crate) fn into_parts(self) -> (Url, Option<String>) {
+        (self.url, self.id)
+    }
+
+    /// The status URL. A secret: whoever has it can read the status.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        self.url.as_str()
+    }
+
+    /// The operation's id, if it is known. Not a secret.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+impl TryFrom<Stored> for ResumeToken {
+    type Error = Error;
+
+    fn try_from(Stored { v, url, id }: Stored) -> Result<Self, Error> {
+        if v != VERSION {
+            return Err(Error::usage("the resume token was made by a newer version of this crate"));
+        }
+        Ok(Self::new(address::parse(&url)?, id))
+    }
+}
+
+impl From<ResumeToken> for Stored {
+    fn from(ResumeToken { url, id }: ResumeToken) -> Self {
+        Self { v: VERSION, url: url.into(), id }
+    }
+}
+
+impl fmt::Debug for ResumeToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResumeToken").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_a_later_version_is_refused_not_guessed() {
+        let error = serde_json::from_str::<ResumeToken>(r#"{"v":2,"url":"http://h/a"}"#).unwrap_err();
+
+        assert!(error.to_string().contains("newer version"), "{error}");
+    }
+
+    #[test]
+    fn a_token_with_a_bad_url_is_refused_without_repeating_it() {
+        let error = serde_json::from_str::<ResumeToken>(r#"{"v":1,"url":"no-url-secret"}"#).unwrap_err();
+
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+}
