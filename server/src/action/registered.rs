@@ -1,0 +1,153 @@
+//! A registered action with its types erased.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use raincheck_openapi::InvalidField;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::port::Port;
+use super::{Action, Context, Failure, Settings};
+use crate::Json;
+
+/// An action as the engine and the documents see it.
+pub struct Registered {
+    name: Arc<str>,
+    settings: Settings,
+    schemas: Schemas,
+    handler: Box<dyn Handler>,
+}
+
+/// The schemas of an action's types.
+pub struct Schemas {
+    /// What a caller gives.
+    pub input: RefOr<Schema>,
+    /// What a caller gets.
+    pub output: RefOr<Schema>,
+    /// The custom status.
+    pub status: RefOr<Schema>,
+    /// What those refer to, by name.
+    pub components: Vec<(String, RefOr<Schema>)>,
+}
+
+impl Registered {
+    /// Erases the types of `action`.
+    pub fn new<A: Action>(action: A) -> Self {
+        let mut components = Vec::new();
+        collect::<A::Input>(&mut components);
+        collect::<A::Output>(&mut components);
+        collect::<A::Status>(&mut components);
+        let settings = action.settings();
+        components.extend(settings.events.iter().flat_map(|event| event.schemas.iter().cloned()));
+        let schemas = Schemas {
+            input: A::Input::schema(),
+            output: A::Output::schema(),
+            status: A::Status::schema(),
+            components,
+        };
+        Self { name: A::NAME.into(), settings, schemas, handler: Box::new(action) }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// How the server treats it.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The schemas of its types.
+    #[must_use]
+    pub const fn schemas(&self) -> &Schemas {
+        &self.schemas
+    }
+
+    /// Whether `input` fits.
+    ///
+    /// # Errors
+    /// Where it does not: at least the first place.
+    pub fn validate(&self, input: &str) -> Result<(), Vec<InvalidField>> {
+        self.handler.validate(input)
+    }
+
+    /// The HTTP status of a failure with that code.
+    #[must_use]
+    pub fn failure_status(&self, code: &str) -> u16 {
+        self.settings.failures.get(code).copied().unwrap_or(422)
+    }
+
+    pub(crate) fn run(
+        self: Arc<Self>,
+        port: Arc<dyn Port>,
+        input: Json,
+    ) -> BoxFuture<'static, Result<Json, Failure>> {
+        Box::pin(async move { self.handler.run(port, input).await })
+    }
+}
+
+// A type lists what it refers to, but not itself, and yet it may refer to itself.
+fn collect<T: ToSchema>(components: &mut Vec<(String, RefOr<Schema>)>) {
+    components.push((T::name().into_owned(), T::schema()));
+    T::schemas(components);
+}
+
+trait Handler: Send + Sync {
+    fn validate(&self, input: &str) -> Result<(), Vec<InvalidField>>;
+    fn run<'a>(&'a self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'a, Result<Json, Failure>>;
+}
+
+impl<A: Action> Handler for A {
+    fn validate(&self, input: &str) -> Result<(), Vec<InvalidField>> {
+        let mut json = serde_json::Deserializer::from_str(input);
+        match serde_path_to_error::deserialize::<_, A::Input>(&mut json) {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                Err(vec![InvalidField { pointer: pointer(error.path()), detail: detail(error.inner()) }])
+            }
+        }
+    }
+
+    fn run<'a>(&'a self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'a, Result<Json, Failure>> {
+        Box::pin(async move {
+            // It was checked at acceptance; a later version of the action may still have changed its input.
+            let input = input.read().map_err(|error| {
+                Failure::new("unreadable-input", "the input no longer fits the action").with_source(error)
+            })?;
+            let output = Action::run(self, &mut Context::new(port, String::new()), input).await?;
+            Ok(Json::of(&output)?)
+        })
+    }
+}
+
+/// A JSON Pointer (RFC 6901) to where serde stopped.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    use std::fmt::Write as _;
+    path.iter().fold(String::new(), |mut pointer, segment| {
+        match segment {
+            Segment::Seq { index } => {
+                let _ = write!(pointer, "/{index}");
+            }
+            Segment::Map { key } => {
+                let _ = write!(pointer, "/{}", key.replace('~', "~0").replace('/', "~1"));
+            }
+            // A variant's name is a member's name in JSON; the unknown has none.
+            Segment::Enum { variant } => {
+                let _ = write!(pointer, "/{}", variant.replace('~', "~0").replace('/', "~1"));
+            }
+            Segment::Unknown => {}
+        }
+        pointer
+    })
+}
+
+/// What serde says, without the place in the text, which is no help to a program.
+fn detail(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
+}

@@ -1,0 +1,151 @@
+//! The actions of a server, by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raincheck_openapi::ProblemCode;
+
+use super::{Action, Registered};
+
+/// The actions of a server.
+#[derive(Default)]
+pub struct Registry {
+    actions: BTreeMap<Arc<str>, Arc<Registered>>,
+}
+
+/// An action that cannot be registered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The name would not make a good URL.
+    #[error("action name `{0}`: use 1 to 64 lower-case letters, digits and hyphens, starting with a letter")]
+    Name(String),
+    /// The name is taken.
+    #[error("action `{0}` is registered twice")]
+    Twice(String),
+    /// A failure's HTTP status means something else to callers.
+    #[error(
+        "action `{action}`, failure `{code}`: status {status} is not one of 400, 402, 403, 412, 422, 424, 451"
+    )]
+    FailureStatus {
+        /// The action.
+        action: String,
+        /// The failure's code.
+        code: String,
+        /// Its status.
+        status: u16,
+    },
+    /// A failure's code is one of the server's own.
+    #[error("action `{action}`: the failure code `{code}` is the server's own; choose another word")]
+    FailureCode {
+        /// The action.
+        action: String,
+        /// The failure's code.
+        code: String,
+    },
+    /// A link that callers may ask for does not exist.
+    #[error(
+        "action `{action}`: callers may not ask for `{right}`; there is `cancel`, and `event:NAME` for each declared event"
+    )]
+    Link {
+        /// The action.
+        action: String,
+        /// The right.
+        right: String,
+    },
+    /// A duration is out of its range.
+    #[error("action `{action}`: the {what} must be {allowed}")]
+    Duration {
+        /// The action.
+        action: String,
+        /// Which duration.
+        what: &'static str,
+        /// What it may be.
+        allowed: &'static str,
+    },
+}
+
+const LONGEST_DEADLINE: Duration = Duration::from_secs(90 * 24 * 3600);
+
+impl Registry {
+    /// Adds an action.
+    ///
+    /// # Errors
+    /// If its name or its settings are not usable; the message says what is.
+    pub fn register<A: Action>(
+        &mut self,
+        action: A,
+        shortest_retention: Duration,
+    ) -> Result<(), RegistryError> {
+        let registered = Registered::new(action);
+        check(&registered, shortest_retention)?;
+        let name = Arc::clone(registered.name());
+        match self.actions.insert(Arc::clone(&name), Arc::new(registered)) {
+            None => Ok(()),
+            Some(_) => Err(RegistryError::Twice(name.to_string())),
+        }
+    }
+
+    /// The action of that name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&Arc<Registered>> {
+        self.actions.get(name)
+    }
+
+    /// All actions, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Registered>> {
+        self.actions.values()
+    }
+
+    /// All names.
+    #[must_use]
+    pub fn names(&self) -> Vec<Arc<str>> {
+        self.actions.keys().cloned().collect()
+    }
+}
+
+pub(crate) fn is_name(name: &str) -> bool {
+    name.len() <= 64
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn check(action: &Registered, shortest_retention: Duration) -> Result<(), RegistryError> {
+    let settings = action.settings();
+    let name = || action.name().to_string();
+    if !is_name(action.name()) {
+        return Err(RegistryError::Name(name()));
+    }
+    for (code, &status) in &settings.failures {
+        if ProblemCode::from_word(code).is_some() {
+            return Err(RegistryError::FailureCode { action: name(), code: code.clone() });
+        }
+        if !matches!(status, 400 | 402 | 403 | 412 | 422 | 424 | 451) {
+            return Err(RegistryError::FailureStatus { action: name(), code: code.clone(), status });
+        }
+    }
+    for event in &settings.events {
+        if !is_name(&event.name) {
+            return Err(RegistryError::Name(event.name.clone()));
+        }
+    }
+    for right in &settings.caller_links {
+        let known = right == "cancel"
+            || right.strip_prefix("event:").is_some_and(|event| settings.find_event(event).is_some());
+        if !known {
+            return Err(RegistryError::Link { action: name(), right: right.clone() });
+        }
+    }
+    if settings.deadline.is_zero() || settings.deadline > LONGEST_DEADLINE {
+        return Err(RegistryError::Duration { action: name(), what: "deadline", allowed: "at most 90 days" });
+    }
+    if settings.retention < shortest_retention || settings.retention > LONGEST_DEADLINE * 4 {
+        return Err(RegistryError::Duration {
+            action: name(),
+            what: "retention",
+            allowed: "from 24 hours to 360 days (less only where the configuration allows it, for tests)",
+        });
+    }
+    Ok(())
+}

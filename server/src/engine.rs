@@ -1,0 +1,411 @@
+//! Runs operations: each handler is a task on a runtime of its own, with a journal that lets another run go on where
+//! this one stopped.
+//!
+//! Reading order: `run` and `core` (the state of one run), `port` and `commands` (what its handler may ask, and the
+//! rules of that), `drive` (polls the handler and sends what was decided to the store), `outcome` (how it ended), `replay` (hands over what an
+//! earlier run learned), `children`, `timers`, `sweeper` (ends what is overdue), `ears` (hears the store).
+
+mod bell;
+mod children;
+mod commands;
+mod core;
+mod drive;
+mod ears;
+mod outcome;
+mod port;
+mod replay;
+mod run;
+mod sweeper;
+mod timers;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
+use tokio::task::AbortHandle;
+
+use self::core::Core;
+use self::drive::{Driver, Ended};
+use self::ears::Ears;
+use self::run::Run;
+use self::sweeper::Sweeper;
+use self::timers::Timers;
+use crate::Json;
+use crate::action::{Registered, Registry};
+use crate::clock::{Clock, after};
+use crate::journal::Record;
+use crate::operation::{Operation, OperationId};
+use crate::store::{Accepted, Claim, Claimed, Found, NewOperation, Store, StoreError};
+use crate::watch::Watchers;
+
+/// Makes the URL that lets its holder send an event to an operation.
+pub(crate) type EventUrl = Box<dyn Fn(&Operation, &str) -> String + Send + Sync>;
+
+/// Sizes that a handler may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HandlerLimits {
+    /// Bytes of an output or of a step's result.
+    pub(crate) result_bytes: usize,
+    /// Bytes of a custom status.
+    pub(crate) status_bytes: usize,
+    /// Entries of a journal.
+    pub(crate) journal_entries: usize,
+}
+
+impl Default for HandlerLimits {
+    fn default() -> Self {
+        Self { result_bytes: 1 << 20, status_bytes: 16 << 10, journal_entries: 10_000 }
+    }
+}
+
+/// A pending status is shown this soon while somebody waits for it, and this late when nobody does.
+const FLUSH_SOON: Duration = Duration::from_millis(50);
+const FLUSH_LATE: Duration = Duration::from_secs(1);
+
+/// How many operations are taken over at a time.
+const CLAIM: usize = 4_096;
+
+/// After a failed write: how long until the store is tried again, at first and at most.
+const STORE_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_STORE_PAUSE: Duration = Duration::from_secs(15);
+
+/// Runs operations. When the last handle is dropped, everything stops where it is.
+#[derive(Clone)]
+pub(crate) struct Engine {
+    inner: Arc<Inner>,
+    owner: Arc<Owner>,
+}
+
+/// Owns what an engine has started.
+struct Owner {
+    inner: Arc<Inner>,
+    /// Taken out to be shut down without blocking.
+    handlers: Mutex<Option<Runtime>>,
+    services: Vec<AbortHandle>,
+}
+
+impl Owner {
+    fn stop(&self) {
+        self.services.iter().for_each(AbortHandle::abort);
+        let handlers = self.handlers.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(handlers) = handlers {
+            handlers.shutdown_background();
+        }
+        // Runs point back to the engine.
+        let runs = std::mem::take(&mut *self.inner.runs());
+        drop(runs);
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+pub(crate) struct Inner {
+    store: Arc<dyn Store>,
+    registry: Arc<Registry>,
+    watchers: Watchers,
+    clock: Arc<dyn Clock>,
+    event_url: EventUrl,
+    limits: HandlerLimits,
+    timers: Arc<Timers>,
+    sweeper: Arc<Sweeper>,
+    permits: HashMap<Arc<str>, Arc<Semaphore>>,
+    runs: Mutex<HashMap<OperationId, Running>>,
+    count: watch::Sender<usize>,
+    /// Where handlers run: a runtime of their own, so that one that blocks cannot hold up anything else.
+    handlers: Handle,
+    /// Where everything else runs: accepting, timers, the sweeper.
+    services: Handle,
+}
+
+/// An operation that this process runs, or is about to.
+#[derive(Default)]
+struct Running {
+    run: Option<Arc<Run>>,
+    /// What was heard of it before it ran.
+    signaled: bool,
+    ended: bool,
+}
+
+/// What an engine works with.
+pub(crate) struct Parts {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) watchers: Watchers,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) event_url: EventUrl,
+    pub(crate) limits: HandlerLimits,
+}
+
+impl Engine {
+    /// An engine with a runtime of its own for handlers; everything else runs on the current one.
+    ///
+    /// # Errors
+    /// If the threads cannot be started.
+    pub(crate) fn new(parts: Parts) -> std::io::Result<Self> {
+        let handlers = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("raincheck-handler")
+            .build()?;
+        let services = Handle::current();
+        let Parts { store, registry, watchers, clock, event_url, limits } = parts;
+        let permits = registry
+            .iter()
+            .filter_map(|action| {
+                let handlers = action.settings().concurrency?;
+                Some((Arc::clone(action.name()), Arc::new(Semaphore::new(handlers.max(1)))))
+            })
+            .collect();
+        let inner = Arc::new(Inner {
+            registry,
+            watchers,
+            event_url,
+            limits,
+            timers: Arc::default(),
+            sweeper: Arc::default(),
+            permits,
+            runs: Mutex::default(),
+            count: watch::Sender::new(0),
+            handlers: handlers.handle().clone(),
+            services,
+            store,
+            clock,
+        });
+        inner.store.listen(Arc::new(Ears(Arc::downgrade(&inner))));
+        let timers = Arc::clone(&inner.timers).run(Arc::clone(&inner.clock));
+        let sweeper = Arc::clone(&inner.sweeper).run(Arc::clone(&inner.store), Arc::clone(&inner.clock));
+        let services =
+            vec![inner.services.spawn(timers).abort_handle(), inner.services.spawn(sweeper).abort_handle()];
+        let owner = Owner { inner: Arc::clone(&inner), handlers: Mutex::new(Some(handlers)), services };
+        Ok(Self { inner, owner: Arc::new(owner) })
+    }
+
+    /// Ends what is overdue, then takes up everything that an earlier process left, before anything is served.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn recover(&self) -> Result<usize, StoreError> {
+        let inner = &self.inner;
+        inner.sweeper.catch_up(&*inner.store, inner.clock.now()).await?;
+        let actions = inner.registry.names();
+        let mut recovered = 0;
+        loop {
+            let claimed = inner.store.claim(&actions, CLAIM).await?;
+            if claimed.is_empty() {
+                break;
+            }
+            recovered += claimed.len();
+            for Claimed { operation, claim, history } in claimed {
+                inner.go_on(operation, claim, history);
+            }
+        }
+        Ok(recovered)
+    }
+
+    /// Accepts an operation and runs it: in a task of its own, so that a caller who hangs up changes nothing.
+    ///
+    /// # Errors
+    /// The store's; nothing was accepted then.
+    pub(crate) async fn submit(&self, new: NewOperation) -> Result<Accepted, StoreError> {
+        self.inner.submit(new).await
+    }
+
+    /// Shows a pending status of `id` soon: somebody waits for it.
+    pub(crate) fn hurry(&self, id: OperationId) {
+        let run = self.inner.runs().get(&id).and_then(|running| running.run.clone());
+        if let Some(run) = run {
+            let mut core = run.core();
+            if core.published.is_some() {
+                let soon = after(self.inner.clock.now(), FLUSH_SOON);
+                run.flush_by(&mut core, soon);
+            }
+        }
+    }
+
+    /// How many operations this process runs.
+    pub(crate) fn running(&self) -> usize {
+        *self.inner.count.borrow()
+    }
+
+    /// Lets running steps end and their results be written, for as long as `patience`; starts nothing new. What has not
+    /// ended goes on in the next process.
+    pub(crate) async fn shut_down(&self, patience: Duration) {
+        let runs: Vec<_> = self.inner.runs().values().filter_map(|running| running.run.clone()).collect();
+        for run in &runs {
+            run.core().draining = true;
+            run.bell.ring();
+        }
+        drop(runs);
+        let mut count = self.inner.count.subscribe();
+        if tokio::time::timeout(patience, count.wait_for(|count| *count == 0)).await.is_err() {
+            tracing::warn!(
+                operations = self.running(),
+                "steps are still running; they will run again after the restart"
+            );
+        }
+        self.owner.stop();
+    }
+}
+
+impl Inner {
+    async fn submit(self: &Arc<Self>, new: NewOperation) -> Result<Accepted, StoreError> {
+        let (tell, told) = oneshot::channel();
+        let inner = Arc::clone(self);
+        self.services.spawn(async move {
+            let (accepted, started) = inner.accept(new).await;
+            if let Some((run, input)) = started {
+                inner.handlers.clone().spawn(inner.supervise(run, input, None));
+            }
+            // Whoever asked may be gone.
+            let _ = tell.send(accepted);
+        });
+        told.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Accepts, and takes note of the operation before anyone can send it a signal.
+    async fn accept(
+        self: &Arc<Self>,
+        new: NewOperation,
+    ) -> (Result<Accepted, StoreError>, Option<(Arc<Run>, Json)>) {
+        let id = new.operation.id;
+        let (input, action) = (new.input.clone(), self.registry.find(&new.operation.action).cloned());
+        self.runs().entry(id).or_default();
+        let accepted = self.store.accept(new).await;
+        let started = match (&accepted, action) {
+            (Ok(Accepted::New(operation, claim)), Some(action)) => {
+                let core = Core::new([].into(), [].into(), 1);
+                Some((self.begin(action, Arc::clone(operation), *claim, core), input))
+            }
+            _ => {
+                let mut runs = self.runs();
+                // A replay of an operation that runs here must leave it there.
+                if runs.get(&id).is_some_and(|running| running.run.is_none()) {
+                    runs.remove(&id);
+                }
+                None
+            }
+        };
+        (accepted, started)
+    }
+
+    /// Goes on with what an earlier run left.
+    fn go_on(self: &Arc<Self>, operation: Arc<Operation>, claim: Claim, history: Vec<Record>) {
+        let seen = history.last().map(|record| record.sequence);
+        let (Some(action), Some((core, input))) =
+            (self.registry.find(&operation.action), replay::resume(history))
+        else {
+            tracing::error!(operation.id = %operation.id, "the operation has no input in its journal; it waits for its deadline");
+            return;
+        };
+        let run = self.begin(Arc::clone(action), operation, claim, core);
+        self.handlers.spawn(Arc::clone(self).supervise(run, input, seen));
+    }
+
+    fn begin(
+        self: &Arc<Self>,
+        action: Arc<Registered>,
+        operation: Arc<Operation>,
+        claim: Claim,
+        core: Core,
+    ) -> Arc<Run> {
+        let id = operation.id;
+        let run = Run::new(Arc::clone(self), action, operation, claim, core);
+        let mut runs = self.runs();
+        let running = runs.entry(id).or_default();
+        run.signaled.store(running.signaled, Ordering::Release);
+        run.ended.store(running.ended, Ordering::Release);
+        running.run = Some(Arc::clone(&run));
+        let count = runs.len();
+        drop(runs);
+        self.count.send_replace(count);
+        run
+    }
+
+    /// Runs an operation to its end. When the store fails, it is run again from what the store has, later.
+    async fn supervise(self: Arc<Self>, mut run: Arc<Run>, mut input: Json, mut seen: Option<u64>) {
+        let mut pause = STORE_PAUSE;
+        let id = run.operation.id;
+        loop {
+            match Driver::new(Arc::clone(&run), input, seen).drive().await {
+                Ended::Failed(error) => {
+                    tracing::error!(operation.id = %id, %error, retry_in = ?pause, "the store failed; the operation will be run again");
+                }
+                Ended::Finished | Ended::Stopped | Ended::Drained => break,
+            }
+            let again = loop {
+                self.clock.sleep_until(after(self.clock.now(), pause)).await;
+                pause = (pause * 2).min(LONGEST_STORE_PAUSE);
+                match self.reread(&run).await {
+                    Ok(again) => break again,
+                    Err(error) => {
+                        tracing::error!(operation.id = %id, %error, retry_in = ?pause, "the store still fails")
+                    }
+                }
+            };
+            let Some((next, its_input, its_seen)) = again else { break };
+            (run, input, seen) = (next, its_input, its_seen);
+        }
+        let mut runs = self.runs();
+        runs.remove(&id);
+        let count = runs.len();
+        drop(runs);
+        self.count.send_replace(count);
+    }
+
+    /// The same claim, with the journal as it is on disk. `None` if there is nothing to go on with.
+    async fn reread(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+    ) -> Result<Option<(Arc<Run>, Json, Option<u64>)>, StoreError> {
+        let id = run.operation.id;
+        let operation = match self.store.read(id).await? {
+            Some(Found::Operation(operation)) if !operation.state.is_terminal() => operation,
+            _ => return Ok(None),
+        };
+        let mut history = Vec::new();
+        loop {
+            let after = history.last().map(|record: &Record| record.sequence);
+            let page = self.store.history(id, after, 1_000).await?;
+            let is_last = page.len() < 1_000;
+            history.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        let seen = history.last().map(|record| record.sequence);
+        let Some((core, input)) = replay::resume(history) else { return Ok(None) };
+        Ok(Some((self.begin(Arc::clone(&run.action), operation, run.claim, core), input, seen)))
+    }
+
+    fn is_limited(&self, action: &str) -> bool {
+        self.permits.contains_key(action)
+    }
+
+    /// The right to run a step of `action`, first come first served.
+    fn permit(&self, action: &str) -> Option<BoxFuture<'static, Option<OwnedSemaphorePermit>>> {
+        let permits = Arc::clone(self.permits.get(action)?);
+        Some(Box::pin(async move { permits.acquire_owned().await.ok() }))
+    }
+
+    /// When a status that is published now is to be shown.
+    fn flush_time(&self, id: OperationId) -> Timestamp {
+        let delay = if self.watchers.is_watched(id) { FLUSH_SOON } else { FLUSH_LATE };
+        after(self.clock.now(), delay)
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashMap<OperationId, Running>> {
+        // Nothing in here can be left half done by a panic.
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,149 @@
+//! Child operations: ordinary operations that a handler starts and waits for.
+
+use std::sync::Arc;
+
+use tokio::task::AbortHandle;
+
+use super::run::Run;
+use super::{Inner, LONGEST_STORE_PAUSE, STORE_PAUSE};
+use crate::Json;
+use crate::action::port::Ticket;
+use crate::action::{Failure, Registered};
+use crate::clock::after;
+use crate::operation::{Operation, OperationId, State};
+use crate::store::{ActiveLimits, Found, NewOperation, Signal, StoreError};
+
+impl Inner {
+    /// Starts the child of a command, or finds it started, and tells the command when it has ended.
+    pub(super) fn start_child(
+        self: &Arc<Self>,
+        parent: Arc<Run>,
+        ticket: Ticket,
+        id: OperationId,
+        action: String,
+        input: Json,
+    ) -> AbortHandle {
+        let inner = Arc::clone(self);
+        let task = self.services.spawn(async move {
+            let result = inner.child(&parent.operation, id, &action, input).await;
+            parent.child_ended(ticket, id, result);
+        });
+        task.abort_handle()
+    }
+
+    async fn child(
+        self: &Arc<Self>,
+        parent: &Operation,
+        id: OperationId,
+        action: &str,
+        input: Json,
+    ) -> Result<Json, Failure> {
+        let Some(registered) = self.registry.find(action) else {
+            return Err(Failure::new(
+                "unknown-child",
+                "an action that this operation starts is not registered",
+            ));
+        };
+        registered.validate(input.get()).map_err(|errors| {
+            let detail = errors
+                .first()
+                .map_or_else(String::new, |error| format!("{}: {}", error.pointer, error.detail));
+            Failure::new("invalid-child-input", "an action that this operation starts refuses its input")
+                .with_source(detail)
+        })?;
+        let mut watch = self.watchers.watch(id);
+        let mut pause = STORE_PAUSE;
+        loop {
+            match self.child_once(parent, id, registered, &input).await {
+                Ok(Some(result)) => return result,
+                Ok(None) => watch.changed().await,
+                Err(error) => {
+                    tracing::error!(operation.id = %parent.id, child.id = %id, %error, retry_in = ?pause, "the store failed");
+                    self.clock.sleep_until(after(self.clock.now(), pause)).await;
+                    pause = (pause * 2).min(LONGEST_STORE_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// The child's result, if it has ended; starts it if it does not exist.
+    async fn child_once(
+        self: &Arc<Self>,
+        parent: &Operation,
+        id: OperationId,
+        action: &Registered,
+        input: &Json,
+    ) -> Result<Option<Result<Json, Failure>>, StoreError> {
+        let operation = match self.store.read(id).await? {
+            Some(Found::Operation(operation)) => operation,
+            Some(Found::Gone(_)) => {
+                return Ok(Some(Err(Failure::new(
+                    "child-failed",
+                    "the outcome of a child operation is no longer kept",
+                ))));
+            }
+            None => {
+                self.submit_child(parent, id, action, input.clone()).await?;
+                return Ok(None);
+            }
+        };
+        Ok(match (operation.state, &operation.output, &operation.problem) {
+            (State::Succeeded, Some(output), _) => Some(Ok(output.clone())),
+            (State::Failed | State::Canceled, _, Some(problem)) => {
+                let reserved = raincheck_openapi::ProblemCode::from_word(&problem.code).is_some();
+                let code = if reserved || operation.state == State::Canceled {
+                    "child-failed"
+                } else {
+                    &problem.code
+                };
+                Some(Err(Failure::new(code, problem.message.clone())))
+            }
+            _ => None,
+        })
+    }
+
+    async fn submit_child(
+        self: &Arc<Self>,
+        parent: &Operation,
+        id: OperationId,
+        action: &Registered,
+        input: Json,
+    ) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let settings = action.settings();
+        let operation = Operation {
+            id,
+            action: Arc::clone(action.name()),
+            version: settings.version,
+            caller: Arc::clone(&parent.caller),
+            parent: Some(parent.id),
+            state: State::NotStarted,
+            custom_status: None,
+            percent: None,
+            created_at: now,
+            updated_at: now,
+            finished_at: None,
+            deadline: after(now, settings.deadline).min(parent.deadline),
+            retention: settings.retention,
+            output: None,
+            problem: None,
+            link_key: parent.link_key,
+            tracking_id: parent.tracking_id.clone(),
+            traceparent: parent.traceparent.clone(),
+        };
+        // A parent that holds a place must not wait for another one.
+        let limits = ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX };
+        let new = NewOperation { operation, input, idempotency: None, limits };
+        self.submit(new).await.map(drop)
+    }
+
+    /// Passes a cancel on. If the process dies before, the parent's next run passes it on again.
+    pub(super) fn cancel_child(self: &Arc<Self>, id: OperationId) {
+        let inner = Arc::clone(self);
+        self.services.spawn(async move {
+            if let Err(error) = inner.store.signal(id, Signal::Cancel, inner.clock.now()).await {
+                tracing::error!(child.id = %id, %error, "a cancel could not be passed on to a child operation");
+            }
+        });
+    }
+}

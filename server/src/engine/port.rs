@@ -1,0 +1,150 @@
+//! What a handler's context asks of its run.
+
+use std::task::{Context as Task, Poll};
+
+use super::core::{Cancel, Fatal, Phase, Slot};
+use super::run::Run;
+use crate::Json;
+use crate::action::Failure;
+use crate::action::port::{Command, Port, Ticket, Turn};
+use crate::journal::{CommandId, Completion, Entry};
+use crate::operation::{OperationId, Published};
+
+impl Port for Run {
+    fn operation(&self) -> OperationId {
+        self.operation.id
+    }
+
+    fn issue(&self, id: CommandId, command: Command) -> Ticket {
+        let mut core = self.core();
+        if let Command::Race(winner) = command {
+            match core.replay.as_mut().and_then(|replay| replay.races.remove(&id)) {
+                None => self.record(&mut core, Entry::Race { command: id, winner }),
+                Some(known) if known == winner => {}
+                Some(known) => {
+                    let reason = format!("race {id} was won by branch {known} before, and by {winner} now");
+                    core.fatal.get_or_insert(Fatal::Mismatch(reason));
+                }
+            }
+            return Ticket(usize::MAX);
+        }
+        let mut phase = Phase::Issued;
+        if let Some(replay) = &mut core.replay {
+            if let Some(until) = replay.timers.remove(&id) {
+                phase = Phase::Until(until);
+            }
+            replay.issued.insert(id.clone());
+        }
+        let after = core.entries;
+        let slot =
+            Slot { id, command, phase, result: None, canceled: false, after, waker: None, timer: None };
+        let place = core.slots.iter().position(Option::is_none).unwrap_or(core.slots.len());
+        if place == core.slots.len() {
+            // Most handlers wait for one thing at a time, and many handlers wait.
+            core.slots.reserve_exact(1);
+            core.slots.push(None);
+        }
+        core.slots[place] = Some(slot);
+        Ticket(place)
+    }
+
+    fn poll(&self, ticket: Ticket, task: &mut Task<'_>) -> Poll<Turn> {
+        let mut core = self.core();
+        let Some(mut slot) = core.slots.get_mut(ticket.0).and_then(Option::take) else {
+            return Poll::Pending;
+        };
+        let turn = if slot.result.is_none() && core.replay.is_none() {
+            self.poll_live(&mut core, ticket, &mut slot)
+        } else {
+            Poll::Pending
+        };
+        if let Some(result) = slot.result.take() {
+            if let Phase::Child(child, _) = slot.phase {
+                // A canceled child has no entry: its parent was told by the cancel's own.
+                if !slot.canceled {
+                    let completion = match &result {
+                        Ok(value) => Completion::Value(value.clone().unwrap_or_else(null)),
+                        Err(failure) => Completion::Failure(failure.clone()),
+                    };
+                    tracing::debug!(operation.id = %self.operation.id, child.id = %child, "child operation ended");
+                    self.record(
+                        &mut core,
+                        Entry::ChildEnded { command: slot.id.clone(), result: completion },
+                    );
+                }
+            }
+            core.slots[ticket.0] = Some(slot);
+            return self.done(&mut core, ticket, result);
+        }
+        if slot.waker.as_ref().is_none_or(|waker| !waker.will_wake(task.waker())) {
+            slot.waker = Some(task.waker().clone());
+        }
+        core.slots[ticket.0] = Some(slot);
+        turn
+    }
+
+    fn propose(&self, ticket: Ticket, result: Result<Json, Failure>) {
+        let mut core = self.core();
+        let Some(mut slot) = core.slots.get_mut(ticket.0).and_then(Option::take) else { return };
+        if let Phase::Running { attempt, .. } = slot.phase {
+            self.attempt_ended(&mut core, ticket, &mut slot, attempt, result);
+        }
+        core.slots[ticket.0] = Some(slot);
+    }
+
+    fn abandon(&self, ticket: Ticket) {
+        let mut core = self.core();
+        if ticket.0 < core.slots.len() {
+            let _ = self.done(&mut core, ticket, Ok(None));
+        }
+    }
+
+    fn publish(&self, published: Published) {
+        if published
+            .custom_status
+            .as_ref()
+            .is_some_and(|json| json.get().len() > self.engine.limits.status_bytes)
+        {
+            tracing::error!(
+                operation.id = %self.operation.id, limit = self.engine.limits.status_bytes,
+                "a custom status is larger than the limit; it is not shown"
+            );
+            return;
+        }
+        let mut core = self.core();
+        if core.replay.is_some() {
+            return;
+        }
+        let pending = core.published.get_or_insert_default();
+        if published.custom_status.is_some() {
+            pending.custom_status = published.custom_status;
+        }
+        if published.percent.is_some() {
+            pending.percent = published.percent;
+        }
+        let due = self.engine.flush_time(self.operation.id);
+        self.flush_by(&mut core, due);
+    }
+
+    fn poll_canceled(&self, task: &mut Task<'_>) -> Poll<()> {
+        let mut core = self.core();
+        if matches!(core.cancel, Cancel::Observed(_)) {
+            return Poll::Ready(());
+        }
+        if !core.cancel_wakers.iter().any(|waker| waker.will_wake(task.waker())) {
+            core.cancel_wakers.push(task.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn event_url(&self, name: &str) -> Result<String, Failure> {
+        if self.action.settings().find_event(name).is_none() {
+            return Err(Failure::new("undeclared-event", "the action does not declare this event"));
+        }
+        Ok((self.engine.event_url)(&self.operation, name))
+    }
+}
+
+fn null() -> Json {
+    Json::of(&()).expect("null has a JSON form")
+}

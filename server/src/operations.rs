@@ -1,0 +1,293 @@
+//! The use cases: start, read, wait, cancel, send an event, list. On ports only: no HTTP, no SQL.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use jiff::Timestamp;
+
+use crate::Json;
+use crate::action::{Registered, Registry};
+use crate::clock::{Clock, after};
+use crate::engine::Engine;
+use crate::journal::Record;
+use crate::operation::{Operation, OperationId, Outcome, Problem, State};
+use crate::store::{
+    Accepted, ActiveLimits, EventKey, Filter, Found, Idempotency, NewOperation, Signal, Signaled, Store,
+    StoreError,
+};
+use crate::watch::{Watch, Watchers};
+
+/// How many operations may be active, and how many events may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Active operations on this store.
+    pub(crate) active: u64,
+    /// Active operations of one caller.
+    pub(crate) active_per_caller: u64,
+    /// Events of one operation that were not taken yet.
+    pub(crate) waiting_events: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { active: 1_000_000, active_per_caller: 100_000, waiting_events: 64 }
+    }
+}
+
+/// The operations of a server.
+pub(crate) struct Operations {
+    store: Arc<dyn Store>,
+    engine: Engine,
+    registry: Arc<Registry>,
+    watchers: Watchers,
+    clock: Arc<dyn Clock>,
+    limits: Limits,
+    link_key: u32,
+    draining: AtomicBool,
+}
+
+/// A request to start an action.
+#[derive(Debug, Clone)]
+pub(crate) struct Start {
+    /// Who asks.
+    pub(crate) caller: Arc<str>,
+    /// What the action gets.
+    pub(crate) input: Json,
+    /// The idempotency key, if there is one.
+    pub(crate) idempotency: Option<Idempotency>,
+    /// The caller's own id for the run.
+    pub(crate) tracking_id: Option<Arc<str>>,
+    /// The W3C trace context.
+    pub(crate) traceparent: Option<Arc<str>>,
+}
+
+/// The answer to a start.
+#[derive(Debug, Clone)]
+pub(crate) enum Started {
+    /// Accepted now. Durable, and readable at its status URL.
+    New(Arc<Operation>),
+    /// Accepted before: the operation as it is now.
+    Replayed(Found),
+}
+
+/// Why a start was not accepted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum StartError {
+    /// The idempotency key stands for other content.
+    #[error("the idempotency key was used for other content")]
+    KeyReused,
+    /// A limit of active operations is reached.
+    #[error("too many active operations")]
+    Full,
+    /// The server is going down.
+    #[error("the server is shutting down")]
+    Draining,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Operations {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        engine: Engine,
+        registry: Arc<Registry>,
+        watchers: Watchers,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+        link_key: u32,
+    ) -> Self {
+        let draining = AtomicBool::new(false);
+        Self { store, engine, registry, watchers, clock, limits, link_key, draining }
+    }
+
+    /// The actions that can be started.
+    #[must_use]
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The time.
+    #[must_use]
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Accepts an operation of `action`. Its input must have been [validated](Registered::validate).
+    ///
+    /// Once this returns, the operation is durable and readable, and it will run.
+    ///
+    /// # Errors
+    /// Nothing was accepted then.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the operation may be accepted or not; if it is, it runs.
+    pub(crate) async fn start(&self, action: &Registered, start: Start) -> Result<Started, StartError> {
+        if self.draining.load(Ordering::Relaxed) {
+            return Err(StartError::Draining);
+        }
+        let Start { caller, input, idempotency, tracking_id, traceparent } = start;
+        let now = self.clock.now();
+        let settings = action.settings();
+        let operation = Operation {
+            id: OperationId::new(now),
+            action: Arc::clone(action.name()),
+            version: settings.version,
+            caller,
+            parent: None,
+            state: State::NotStarted,
+            custom_status: None,
+            percent: None,
+            created_at: now,
+            updated_at: now,
+            finished_at: None,
+            deadline: after(now, settings.deadline),
+            retention: settings.retention,
+            output: None,
+            problem: None,
+            link_key: self.link_key,
+            tracking_id,
+            traceparent,
+        };
+        let limits = ActiveLimits {
+            total: self.limits.active,
+            action: settings.max_active,
+            caller: self.limits.active_per_caller,
+        };
+        match self.engine.submit(NewOperation { operation, input, idempotency, limits }).await? {
+            Accepted::New(operation, _) => Ok(Started::New(operation)),
+            Accepted::Replayed(found) => Ok(Started::Replayed(found)),
+            Accepted::KeyReused => Err(StartError::KeyReused),
+            Accepted::Full => Err(StartError::Full),
+        }
+    }
+
+    /// What an idempotency key stands for, without starting anything: for a start whose input does not fit, because
+    /// the key is looked at first.
+    ///
+    /// # Errors
+    /// [`StartError::KeyReused`], or the store's.
+    pub(crate) async fn recall(&self, idempotency: Idempotency) -> Result<Option<Found>, StartError> {
+        match self.store.recall(idempotency).await? {
+            Some(Accepted::Replayed(found)) => Ok(Some(found)),
+            Some(Accepted::KeyReused) => Err(StartError::KeyReused),
+            Some(Accepted::New(..) | Accepted::Full) | None => Ok(None),
+        }
+    }
+
+    /// The operation as it is now.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn read(&self, id: OperationId) -> Result<Option<Found>, StoreError> {
+        self.store.read(id).await
+    }
+
+    /// The operation once `enough` says so of it, or as it is at `until`, or when the server drains.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn wait(
+        &self,
+        id: OperationId,
+        until: Timestamp,
+        enough: impl Fn(&Operation) -> bool,
+    ) -> Result<Option<Found>, StoreError> {
+        let mut watch = self.watch(id);
+        let mut timeout = self.clock.sleep_until(until);
+        loop {
+            let found = self.store.read(id).await?;
+            match &found {
+                Some(Found::Operation(operation)) if !enough(operation) && !self.is_draining() => {}
+                _ => return Ok(found),
+            }
+            tokio::select! {
+                () = watch.changed() => {}
+                () = &mut timeout => return self.store.read(id).await,
+            }
+        }
+    }
+
+    /// Asks an operation to stop.
+    ///
+    /// # Errors
+    /// If the store fails; the request may then have been noted or not.
+    pub(crate) async fn cancel(&self, id: OperationId) -> Result<Signaled, StoreError> {
+        self.store.signal(id, Signal::Cancel, self.clock.now()).await
+    }
+
+    /// Ends an operation at once, without clean-up.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) async fn terminate(&self, id: OperationId) -> Result<Signaled, StoreError> {
+        let problem = Problem {
+            code: "terminated".to_owned(),
+            message: "the operation was terminated by an operator".to_owned(),
+            http_status: 409,
+            details: None,
+        };
+        self.store.signal(id, Signal::End(Outcome::Canceled(problem)), self.clock.now()).await
+    }
+
+    /// Sends an event. `once`: by what it is recognised when it comes again.
+    ///
+    /// # Errors
+    /// If the store fails; with `once` it is safe to send it again.
+    pub(crate) async fn send_event(
+        &self,
+        id: OperationId,
+        name: &str,
+        body: Json,
+        once: Option<EventKey>,
+    ) -> Result<Signaled, StoreError> {
+        let signal = Signal::Event { name: name.to_owned(), body, once, waiting: self.limits.waiting_events };
+        self.store.signal(id, signal, self.clock.now()).await
+    }
+
+    /// A page of operations, newest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn list(
+        &self,
+        filter: Filter,
+        before: Option<OperationId>,
+        max: usize,
+    ) -> Result<Vec<Arc<Operation>>, StoreError> {
+        self.store.list(filter, before, max).await
+    }
+
+    /// A page of an operation's journal.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn journal(
+        &self,
+        id: OperationId,
+        after: Option<u64>,
+        max: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.store.history(id, after, max).await
+    }
+
+    /// From now on nothing is accepted, and nobody is held.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.watchers.all_changed();
+    }
+
+    /// Whether the server is going down.
+    #[must_use]
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    // A status that is pending comes out sooner while somebody waits for it.
+    fn watch(&self, id: OperationId) -> Watch {
+        let watch = self.watchers.watch(id);
+        self.engine.hurry(id);
+        watch
+    }
+}
