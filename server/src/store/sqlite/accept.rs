@@ -1,0 +1,96 @@
+//! Accepting an operation.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+use super::row;
+use super::writer::{Tx, Write};
+use crate::journal::Entry;
+use crate::operation::OperationId;
+use crate::store::{Accepted, Found, Idempotency, NewOperation};
+
+impl Write for NewOperation {
+    type Answer = Accepted;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Accepted, StoreError> {
+        let Self { operation, input, idempotency, limits } = self;
+        let id = operation.id;
+        if let Some(live) = tx.memory.get(id) {
+            return Ok(Accepted::Replayed(Found::Operation(live.operation.clone())));
+        }
+        // A replay is answered even when nothing new is accepted, so the key comes before the limits.
+        let full = tx.memory.is_full(operation, *limits);
+        if let Some(idempotency) = idempotency
+            && (full || !remember(tx.connection, idempotency, id)?)
+            && let Some(accepted) = replay(tx.connection, idempotency)?
+        {
+            return Ok(accepted);
+        }
+        if full {
+            return Ok(row::find(tx.connection, id)?.map_or(Accepted::Full, Accepted::Replayed));
+        }
+        let operation = tx.memory.share(operation.clone());
+        let key = idempotency.as_ref().map(|idempotency| &idempotency.key);
+        if !row::insert(tx.connection, &operation, key)? {
+            // The same call again after the operation has ended, or one with another key: that one is not bound.
+            if let Some(key) = key {
+                tx.connection
+                    .prepare_cached("DELETE FROM idempotency WHERE key = ?1 AND operation = ?2")?
+                    .execute(params![key, id.as_bytes()])?;
+            }
+            return Ok(row::find(tx.connection, id)?.map_or(Accepted::Full, Accepted::Replayed));
+        }
+        row::insert_entry(
+            tx.connection,
+            id,
+            0,
+            operation.created_at,
+            &Entry::Accepted { input: input.clone() },
+        )?;
+        let claim = tx.memory.add(operation.clone());
+        Ok(Accepted::New(operation, claim))
+    }
+
+    fn size(&self) -> usize {
+        self.input.get().len()
+    }
+}
+
+/// What a key stands for. Asked of the writer, so that it sees what is being accepted.
+pub(super) struct Recall(pub(super) Idempotency);
+
+impl Write for Recall {
+    type Answer = Option<Accepted>;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<Accepted>, StoreError> {
+        replay(tx.connection, &self.0)
+    }
+}
+
+/// Binds a key to an operation. Returns false if it is bound already.
+fn remember(
+    connection: &Connection,
+    idempotency: &Idempotency,
+    operation: OperationId,
+) -> rusqlite::Result<bool> {
+    let Idempotency { key, content } = idempotency;
+    let added = connection
+        .prepare_cached(
+            "INSERT INTO idempotency (key, content, operation) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
+        )?
+        .execute(params![key, content, operation.as_bytes()])?;
+    Ok(added == 1)
+}
+
+/// What a key that is bound answers.
+fn replay(connection: &Connection, idempotency: &Idempotency) -> Result<Option<Accepted>, StoreError> {
+    let bound = connection
+        .prepare_cached("SELECT content, operation FROM idempotency WHERE key = ?1")?
+        .query_row([idempotency.key], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((content, operation)) = bound else { return Ok(None) };
+    if content != idempotency.content {
+        return Ok(Some(Accepted::KeyReused));
+    }
+    Ok(row::find(connection, OperationId::from_bytes(operation))?.map(Accepted::Replayed))
+}

@@ -1,0 +1,140 @@
+//! Giving out operations that nobody runs, with their journals.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::params_from_iter;
+
+use super::StoreError;
+use super::live::{Live, NOBODY, Tail};
+use super::row;
+use super::writer::{Tx, Write};
+use crate::journal::Record;
+use crate::operation::{OperationId, Published, State};
+use crate::store::{Claim, Claimed};
+
+/// How many journals one statement reads: a statement for each costs more than its rows.
+const JOURNALS: usize = 256;
+
+/// [`Store::claim`](crate::store::Store::claim).
+pub(super) struct Take {
+    pub(super) actions: Vec<Arc<str>>,
+    pub(super) max: usize,
+}
+
+impl Write for Take {
+    type Answer = Vec<Claimed>;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Claimed>, StoreError> {
+        self.show_strangers_running(tx)?;
+        let wanted: Vec<OperationId> = tx
+            .memory
+            .unowned()
+            .filter(|live| self.knows(live))
+            .take(self.max)
+            .map(|live| live.operation.id)
+            .collect();
+        let mut claimed = Vec::with_capacity(wanted.len());
+        for ids in wanted.chunks(JOURNALS) {
+            let mut journals = journals(tx, ids)?;
+            for id in ids {
+                let history = journals.remove(id).unwrap_or(Ok(Vec::new()));
+                let Some(live) = tx.memory.get(*id) else { continue };
+                match history {
+                    Ok(history) => claimed.push(take(tx, live.clone(), history)),
+                    // It stays until a release that can read it, or until its deadline.
+                    Err(error) => tracing::error!(operation.id = %id, %error, "cannot resume an operation"),
+                }
+            }
+        }
+        Ok(claimed)
+    }
+}
+
+/// [`Store::active`](crate::store::Store::active).
+pub(super) struct CountActive;
+
+impl Write for CountActive {
+    type Answer = Vec<(Arc<str>, u64)>;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Self::Answer, StoreError> {
+        Ok(tx.memory.active_by_action())
+    }
+}
+
+impl Take {
+    fn knows(&self, live: &Live) -> bool {
+        self.actions.contains(&live.operation.action)
+    }
+
+    // An operation whose action is unknown waits for a process that knows it, and shows as running meanwhile.
+    fn show_strangers_running(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        let strangers: Vec<Live> = tx
+            .memory
+            .unowned()
+            .filter(|live| live.operation.state == State::NotStarted && !self.knows(live))
+            .cloned()
+            .collect();
+        for mut live in strangers {
+            let operation = Arc::make_mut(&mut live.operation);
+            operation.publish(Published::default(), operation.updated_at);
+            row::update(tx.connection, operation)?;
+            tx.memory.change(live);
+        }
+        Ok(())
+    }
+}
+
+fn take(tx: &mut Tx<'_>, mut live: Live, history: Vec<Record>) -> Claimed {
+    let operation = Arc::clone(&live.operation);
+    let claim = Claim { operation: operation.id, run: tx.memory.next_run() };
+    let mut tail = Tail { next: 0, waiting: 0 };
+    for record in &history {
+        tail.add(&record.entry);
+    }
+    live.run = claim.run;
+    live.tail = Some(tail);
+    tx.memory.put(operation.id, Some(live));
+    Claimed { operation, claim, history }
+}
+
+type Journals = HashMap<OperationId, Result<Vec<Record>, StoreError>>;
+
+fn journals(tx: &Tx<'_>, ids: &[OperationId]) -> Result<Journals, StoreError> {
+    // The last chunk binds its last id again and again, so that one statement fits all.
+    let bound = (0..JOURNALS).filter_map(|index| ids.get(index).or(ids.last()));
+    let sql = format!(
+        "SELECT operation, sequence, at, entry FROM journal WHERE operation IN ({}) ORDER BY operation, sequence",
+        vec!["?"; JOURNALS].join(",")
+    );
+    let mut statement = tx.connection.prepare_cached(&sql)?;
+    let mut rows = statement.query(params_from_iter(bound.map(OperationId::as_bytes)))?;
+    let mut journals = Journals::with_capacity(ids.len());
+    while let Some(row) = rows.next()? {
+        let id = OperationId::from_bytes(row.get(0)?);
+        let journal = journals.entry(id).or_insert_with(|| Ok(Vec::new()));
+        if let Ok(records) = journal {
+            match row::record(row, 1, id) {
+                Ok(record) => records.push(record),
+                Err(error) => *journal = Err(error),
+            }
+        }
+    }
+    Ok(journals)
+}
+
+/// Takes all active operations away from those who run them.
+pub(super) struct DisownAll;
+
+impl Write for DisownAll {
+    type Answer = ();
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+        for id in tx.memory.ids() {
+            if let Some(live) = tx.memory.get(id).cloned() {
+                tx.memory.put(id, Some(Live { run: NOBODY, ..live }));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,127 @@
+//! What readers see without asking the database: committed operations, active or ended not long ago.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use crate::operation::{Operation, OperationId};
+use crate::store::Listener;
+
+/// Enough that readers on a few cores rarely meet the writer.
+const SHARDS: usize = 64;
+
+type Shard = RwLock<HashMap<OperationId, Arc<Operation>>>;
+
+pub(super) struct Shown {
+    shards: [Shard; SHARDS],
+    listener: OnceLock<Arc<dyn Listener>>,
+    // How many commits have begun, and how many of them are shown: between the two, a query of the database sees
+    // more than the map does.
+    begun: AtomicU64,
+    published: Mutex<u64>,
+    publication: Condvar,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| Shard::default()),
+            listener: OnceLock::new(),
+            begun: AtomicU64::new(0),
+            published: Mutex::new(0),
+            publication: Condvar::new(),
+        }
+    }
+}
+
+impl Shown {
+    pub(super) fn get(&self, id: OperationId) -> Option<Arc<Operation>> {
+        self.shard(id).read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    pub(super) fn show(&self, operation: Arc<Operation>) {
+        let shard = self.shard(operation.id);
+        shard.write().unwrap_or_else(PoisonError::into_inner).insert(operation.id, operation);
+    }
+
+    pub(super) fn hide(&self, id: OperationId) {
+        self.shard(id).write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    pub(super) fn listen(&self, listener: Arc<dyn Listener>) {
+        if self.listener.set(listener).is_err() {
+            tracing::error!("the store has a listener already; the second one hears nothing");
+        }
+    }
+
+    pub(super) fn listener(&self) -> Option<&dyn Listener> {
+        self.listener.get().map(AsRef::as_ref)
+    }
+
+    /// A commit begins: queries may see it from now on.
+    pub(super) fn begin(&self) {
+        self.begun.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Everything up to the last [`begin`](Self::begin) is shown, or was rolled back.
+    pub(super) fn published(&self) {
+        *self.lock() = self.begun.load(Ordering::SeqCst);
+        self.publication.notify_all();
+    }
+
+    /// Nothing will be shown any more: lets everybody go who waits for it.
+    pub(super) fn end(&self) {
+        *self.lock() = u64::MAX;
+        self.publication.notify_all();
+    }
+
+    /// Waits until everything that a query may have seen by now is shown, so that nobody who is told of it reads
+    /// something older afterwards.
+    pub(super) fn catch_up(&self) {
+        let begun = self.begun.load(Ordering::SeqCst);
+        let published = self.lock();
+        drop(self.publication.wait_while(published, |published| *published < begun));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard(&self, id: OperationId) -> &Shard {
+        // The last byte of an id is random.
+        &self.shards[usize::from(id.as_bytes()[15]) % SHARDS]
+    }
+}
+
+/// Which ended operations are still in memory: the last ones to end, up to a number of bytes.
+pub(super) struct Recent {
+    queue: VecDeque<(OperationId, usize)>,
+    bytes: usize,
+    limit: usize,
+}
+
+impl Recent {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { queue: VecDeque::new(), bytes: 0, limit }
+    }
+
+    /// Remembers an operation that has just ended, and takes the oldest ones out of `shown` to make room.
+    pub(super) fn add(&mut self, operation: &Operation, shown: &Shown) {
+        let bytes = weight(operation);
+        self.queue.push_back((operation.id, bytes));
+        self.bytes += bytes;
+        while self.bytes > self.limit
+            && let Some((id, bytes)) = self.queue.pop_front()
+        {
+            self.bytes -= bytes;
+            shown.hide(id);
+        }
+    }
+}
+
+fn weight(operation: &Operation) -> usize {
+    let json =
+        [&operation.output, &operation.custom_status].into_iter().flatten().map(|json| json.get().len());
+    // What the maps and the small strings take beside.
+    size_of::<Operation>() + 256 + json.sum::<usize>()
+}

@@ -1,0 +1,103 @@
+//! What an operation is told from outside.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::StoreError;
+use super::append::{journal, tail};
+use super::row;
+use super::writer::{Tx, Write};
+use crate::journal::Entry;
+use crate::operation::{Operation, OperationId, State};
+use crate::store::{EventKey, Found, Signal, Signaled};
+
+/// [`Store::signal`](crate::store::Store::signal).
+pub(super) struct Tell {
+    pub(super) id: OperationId,
+    pub(super) signal: Signal,
+    pub(super) now: Timestamp,
+}
+
+impl Write for Tell {
+    type Answer = Signaled;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Signaled, StoreError> {
+        let Self { id, signal, now } = self;
+        let id = *id;
+        // A repeated event is recognised also when the first one has ended the operation meanwhile.
+        if let Signal::Event { once: Some(once), .. } = signal
+            && let Some(content) = earlier(tx.connection, id, once)?
+        {
+            if content != once.content {
+                return Ok(Signaled::KeyReused);
+            }
+            return Ok(found(tx, id)?.map_or(Signaled::NotFound, Signaled::Done));
+        }
+        let Some(live) = tx.memory.get(id) else {
+            return Ok(found(tx, id)?.map_or(Signaled::NotFound, Signaled::AlreadyFinished));
+        };
+        let mut live = live.clone();
+        match signal {
+            Signal::Event { name, body, once, waiting } => {
+                if tail(tx, &live)?.waiting >= *waiting {
+                    return Ok(Signaled::TooManyEvents);
+                }
+                if let Some(EventKey { key, content }) = once {
+                    tx.connection
+                        .prepare_cached(
+                            "INSERT INTO event_key (operation, key, content) VALUES (?1, ?2, ?3)",
+                        )?
+                        .execute(params![id.as_bytes(), key, content])?;
+                }
+                let entry = Entry::Event { name: name.clone(), body: body.clone() };
+                journal(tx, &mut live, &entry, *now)?;
+                let operation = Arc::clone(&live.operation);
+                tx.memory.put(id, Some(live));
+                tx.memory.news.signaled.push(id);
+                return Ok(Signaled::Done(operation));
+            }
+            Signal::Cancel if live.operation.state == State::Canceling => {
+                return Ok(Signaled::Done(live.operation));
+            }
+            Signal::Cancel => {
+                journal(tx, &mut live, &Entry::CancelRequested, *now)?;
+                Arc::make_mut(&mut live.operation).cancel(*now);
+            }
+            Signal::End(outcome) => {
+                Arc::make_mut(&mut live.operation).finish(outcome.clone(), *now);
+            }
+        }
+        row::update(tx.connection, &live.operation)?;
+        let operation = Arc::clone(&live.operation);
+        tx.memory.change(live);
+        tx.memory.news.signaled.push(id);
+        Ok(Signaled::Done(operation))
+    }
+
+    fn size(&self) -> usize {
+        match &self.signal {
+            Signal::Event { body, .. } => body.get().len(),
+            Signal::Cancel | Signal::End(_) => 0,
+        }
+    }
+}
+
+/// The content of an earlier event with this key.
+fn earlier(connection: &Connection, id: OperationId, once: &EventKey) -> rusqlite::Result<Option<[u8; 32]>> {
+    connection
+        .prepare_cached("SELECT content FROM event_key WHERE operation = ?1 AND key = ?2")?
+        .query_row(params![id.as_bytes(), once.key], |row| row.get(0))
+        .optional()
+}
+
+fn found(tx: &Tx<'_>, id: OperationId) -> Result<Option<Arc<Operation>>, StoreError> {
+    if let Some(live) = tx.memory.get(id) {
+        return Ok(Some(Arc::clone(&live.operation)));
+    }
+    match row::find(tx.connection, id)? {
+        Some(Found::Operation(operation)) => Ok(Some(operation)),
+        Some(Found::Gone(_)) | None => Ok(None),
+    }
+}
