@@ -1,0 +1,13 @@
+//! The actions of this binary: the samples.
+
+use raincheck_server::ServerBuilder;
+use raincheck_server::config::Config;
+use raincheck_server::samples::{Countdown, RequestApproval, SubmitTalk};
+
+/// Registers the samples, unless they are switched off.
+pub(super) fn register(builder: ServerBuilder, config: &Config) -> ServerBuilder {
+    if !config.samples.enabled {
+        return builder;
+    }
+    builder.action(SubmitTalk::from(&config.samples.submit_talk)).action(RequestApproval).action(Countdown)
+}

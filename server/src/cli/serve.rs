@@ -1,0 +1,90 @@
+//! `serve`: binds, tells where, and serves until a signal.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use raincheck_server::config::Config;
+use raincheck_server::telemetry::{self, Metrics};
+use raincheck_server::{Listeners, Server};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+use super::failure::{Failure, with_causes};
+use super::shutdown::Signals;
+use super::{actions, development_key};
+
+/// How often samples are put into their buckets where nobody scrapes: seldom, as an idle server should sleep.
+const TIDY: Duration = Duration::from_secs(60);
+
+/// Runs the server.
+pub(super) fn run(config: Config) -> Result<(), Failure> {
+    telemetry::set_up_logs(&config.log).map_err(|error| Failure::because("logs", &error))?;
+    let metrics = Metrics::set_up().map_err(|error| Failure::because("metrics", &error))?;
+    let runtime = Runtime::new().map_err(|error| Failure::because("cannot start", &error))?;
+    runtime.block_on(serve(config, metrics))
+}
+
+async fn serve(config: Config, metrics: Metrics) -> Result<(), Failure> {
+    let signals = Signals::new().map_err(|error| Failure::because("signals", &error))?;
+    let listeners = Listeners {
+        public: bind(config.listen, "listen").await?,
+        management: bind(config.admin_listen, "admin_listen").await?,
+    };
+    let public = address(&listeners.public)?;
+    let management = address(&listeners.management)?;
+    let scraped = metrics.clone();
+    let server = actions::register(Server::builder(), &config)
+        .config(config.clone())
+        .metrics(move || scraped.render())
+        .build()
+        .await
+        .map_err(|error| Failure::because("cannot start", &error))?;
+    let key = development_key::provide(&config).await?;
+    let introduction = key.map(|key| key.introduce(public, config.samples.enabled));
+    announce(public, management, introduction.as_deref());
+    let tidying = tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(TIDY).await;
+            metrics.tidy();
+        }
+    });
+    let served = server.run(listeners, signals.first()).await;
+    tidying.abort();
+    served.map_err(|error| Failure::because("the server stopped", &error))
+}
+
+/// Waits for something short, outside of a runtime.
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build();
+    Ok(runtime.map_err(|error| Failure::because("cannot start", &error))?.block_on(future))
+}
+
+async fn bind(address: SocketAddr, key: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let argument = key.replace('_', "-");
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                format!("something listens there already; choose another with --{argument}, or port 0 for a free one")
+            }
+            io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+            io::ErrorKind::PermissionDenied => "ports below 1024 need a privilege".to_owned(),
+            _ => with_causes(&error),
+        };
+        Failure::new(format!("cannot listen on {address}: {advice}"))
+    })
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|error| Failure::because("listener", &error))
+}
+
+/// Says where the server is: scripts read the first two lines. A reader that has gone is no reason to stop.
+fn announce(public: SocketAddr, management: SocketAddr, introduction: Option<&str>) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "listening on http://{public}\nmanagement on http://{management}");
+    if let Some(text) = introduction {
+        let _ = write!(out, "\n{text}");
+    }
+    let _ = out.flush();
+}

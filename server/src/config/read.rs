@@ -1,0 +1,218 @@
+//! Reads a configuration: the file, then the environment, then the arguments.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use figment::Figment;
+use figment::error::{Actual, Kind};
+use figment::providers::{Format, Toml};
+use figment::value::Dict;
+
+use super::Config;
+use super::mistake::{ConfigError, Mistake, Origin};
+use super::secrets::{self, LinkKeys};
+use crate::auth::ApiKey;
+
+/// What arguments say; they win over the environment and the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Arguments {
+    /// `--config`: the file to read. `None`: `raincheck.toml` in the current directory, if it is there.
+    pub config: Option<PathBuf>,
+    /// `--listen`.
+    pub listen: Option<String>,
+    /// `--admin-listen`.
+    pub admin_listen: Option<String>,
+    /// `--data-dir`.
+    pub data_dir: Option<PathBuf>,
+    /// `--public-url`.
+    pub public_url: Option<String>,
+    /// `--allow-plain-http`.
+    pub allow_plain_http: bool,
+}
+
+/// The file that is read without `--config`, if it is there.
+pub const DEFAULT_FILE: &str = "raincheck.toml";
+
+impl Config {
+    /// Reads the file, the environment of this process and `arguments`, and checks what they say.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or anything in it, in the environment or in the arguments is not allowed.
+    pub fn load(arguments: &Arguments) -> Result<Self, ConfigError> {
+        let default = Path::new(DEFAULT_FILE);
+        let file = arguments.config.as_deref().or_else(|| default.exists().then_some(default));
+        Self::read(
+            file,
+            &|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()),
+            arguments,
+        )
+    }
+
+    /// The same with the surroundings as arguments.
+    pub(super) fn read(
+        file: Option<&Path>,
+        environment: &dyn Fn(&str) -> Option<String>,
+        arguments: &Arguments,
+    ) -> Result<Self, ConfigError> {
+        let config = file.map_or_else(|| Ok(Self::default()), from_file)?;
+        let mut sources = Sources { config, origins: BTreeMap::new(), mistakes: Vec::new() };
+        // An empty variable is how containers say that one is not set.
+        let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
+        for (key, name) in [
+            ("listen", "RAINCHECK_LISTEN"),
+            ("admin_listen", "RAINCHECK_ADMIN_LISTEN"),
+            ("data_dir", "RAINCHECK_DATA_DIR"),
+            ("public_url", "RAINCHECK_PUBLIC_URL"),
+        ] {
+            if let Some(value) = variable(name) {
+                sources.set(key, name, value);
+            }
+        }
+        let Arguments { config: _, listen, admin_listen, data_dir, public_url, allow_plain_http } =
+            arguments.clone();
+        let data_dir = data_dir.map(|path| path.to_string_lossy().into_owned());
+        for (key, name, value) in [
+            ("listen", "--listen", listen),
+            ("admin_listen", "--admin-listen", admin_listen),
+            ("data_dir", "--data-dir", data_dir),
+            ("public_url", "--public-url", public_url),
+        ] {
+            if let Some(value) = value {
+                sources.set(key, name, value);
+            }
+        }
+        sources.config.allow_plain_http |= allow_plain_http;
+        sources.secrets(&variable);
+        sources.finish(file)
+    }
+}
+
+/// A configuration as it grows, and who said what.
+struct Sources {
+    config: Config,
+    origins: BTreeMap<&'static str, Origin>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Sources {
+    fn set(&mut self, key: &'static str, origin: &str, value: String) {
+        self.origins.insert(key, Origin::Named(origin.to_owned()));
+        // Overridden by a later source, so no longer of interest.
+        self.mistakes.retain(|mistake| mistake.key != key);
+        let config = &mut self.config;
+        let address = "an address and a port, such as 127.0.0.1:8080 or [::1]:8080; port 0 takes a free one";
+        let (taken, allowed) = match key {
+            "listen" => (value.parse().map(|address| config.listen = address).is_ok(), address),
+            "admin_listen" => (value.parse().map(|address| config.admin_listen = address).is_ok(), address),
+            "public_url" => (
+                value.parse().map(|url| config.public_url = Some(url)).is_ok(),
+                "an absolute URL, such as https://raincheck.example.com",
+            ),
+            _ => {
+                config.data_dir = value.clone().into();
+                (true, "")
+            }
+        };
+        if !taken {
+            let problem = format!("`{value}` is not allowed; allowed: {allowed}");
+            self.mistakes.push(Mistake {
+                origin: Origin::Named(origin.to_owned()),
+                key: key.to_owned(),
+                problem,
+            });
+        }
+    }
+
+    // A secret that is wrong is still a secret: it is not repeated.
+    fn secrets(&mut self, variable: &dyn Fn(&str) -> Option<String>) {
+        let mut mistake = |name: &str, problem: String| {
+            self.mistakes.push(Mistake {
+                origin: Origin::Named(name.to_owned()),
+                key: name.to_owned(),
+                problem,
+            });
+        };
+        if let Some(text) = variable("RAINCHECK_ROOT_KEY") {
+            match ApiKey::parse(&text) {
+                Ok(key) => self.config.root_key = Some(key),
+                Err(error) => mistake("RAINCHECK_ROOT_KEY", error.to_string()),
+            }
+        }
+        if let Some(text) = variable("RAINCHECK_LINK_KEY") {
+            match LinkKeys::parse(&text) {
+                Some(keys) => self.config.link_keys = Some(keys),
+                None => mistake("RAINCHECK_LINK_KEY", format!("not a link key; allowed: {}", secrets::FORM)),
+            }
+        }
+    }
+
+    fn finish(self, file: Option<&Path>) -> Result<Config, ConfigError> {
+        let Self { config, origins, mut mistakes } = self;
+        let elsewhere = file.map_or(Origin::Program, |path| Origin::File(path.to_owned()));
+        for (key, problem) in config.mistakes() {
+            if mistakes.iter().any(|known| known.key == key) {
+                continue;
+            }
+            let origin = origins.get(key).unwrap_or(&elsewhere).clone();
+            mistakes.push(Mistake { origin, key: key.to_owned(), problem });
+        }
+        if mistakes.is_empty() { Ok(config) } else { Err(ConfigError::Mistakes(mistakes)) }
+    }
+}
+
+fn from_file(path: &Path) -> Result<Config, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
+    from_toml(&text).map_err(|error| {
+        let figment::Error { path: keys, kind, .. } = *error;
+        match explain(&keys, kind) {
+            Some((key, problem)) => {
+                ConfigError::Mistakes(vec![Mistake { origin: Origin::File(path.to_owned()), key, problem }])
+            }
+            None => ConfigError::NotToml { path: path.to_owned(), reason: toml_reason(&text) },
+        }
+    })
+}
+
+/// Reads TOML over the defaults, without checking it.
+pub(super) fn from_toml(text: &str) -> Result<Config, Box<figment::Error>> {
+    Figment::from(Toml::string(text)).extract().map_err(Box::new)
+}
+
+/// The key and what is wrong with it; `None` if the text is not TOML at all.
+fn explain(keys: &[String], kind: Kind) -> Option<(String, String)> {
+    let key = keys.join(".");
+    let problem = match kind {
+        Kind::UnknownField(name, allowed) => {
+            let parents = if keys.last() == Some(&name) { &keys[..keys.len() - 1] } else { keys };
+            let key = parents.iter().chain([&name]).cloned().collect::<Vec<_>>().join(".");
+            return Some((key, format!("no such setting; allowed here: {}", allowed.join(", "))));
+        }
+        Kind::UnknownVariant(word, allowed) => {
+            format!("`{word}` is not allowed; allowed: {}", allowed.join(", "))
+        }
+        Kind::InvalidType(found, allowed) | Kind::InvalidValue(found, allowed) => {
+            format!("{} is not allowed; allowed: {allowed}", show(&found))
+        }
+        _ if keys.is_empty() => return None,
+        other => other.to_string(),
+    };
+    Some((key, problem))
+}
+
+/// A value as the file writes it, where figment would say its type as well.
+fn show(found: &Actual) -> String {
+    match found {
+        Actual::Bool(value) => value.to_string(),
+        Actual::Unsigned(value) => value.to_string(),
+        Actual::Signed(value) => value.to_string(),
+        Actual::Float(value) => value.to_string(),
+        Actual::Str(value) => format!("\"{value}\""),
+        other => other.to_string(),
+    }
+}
+
+/// Where the text stops being TOML, with the line.
+fn toml_reason(text: &str) -> String {
+    Toml::from_str::<Dict>(text).map_or_else(|error| error.to_string(), |_| "unreadable".to_owned())
+}

@@ -1,0 +1,142 @@
+//! The wire: HTTP in and out. The only place that knows warp, hyper, and the types of the contract.
+//!
+//! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `cancel`, `events`,
+//! `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `front` (what every
+//! answer has), `listen` and `patience` (connections).
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+
+use crate::auth::{Authenticator, Caller};
+use crate::capability::Signer;
+use crate::content::ContentSecret;
+use crate::operations::Operations;
+use crate::retry_after::Bounds;
+use crate::store::StoreError;
+
+mod access;
+mod body;
+mod call;
+mod cancel;
+mod dice;
+mod document;
+mod events;
+mod front;
+mod hold;
+mod listen;
+mod location;
+mod management;
+mod patience;
+mod prefer;
+mod problem;
+mod problems;
+mod routes;
+mod settings;
+mod start;
+mod status;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use settings::{ErrorMediaType, HttpLimits, HttpSettings, LONGEST_WAIT};
+
+use call::Call;
+use front::Front;
+use hold::Holds;
+
+/// What handlers work with.
+pub(crate) struct App {
+    pub(crate) operations: Operations,
+    signer: Arc<Signer>,
+    authenticator: Authenticator,
+    content_secret: ContentSecret,
+    settings: HttpSettings,
+    public_url: Option<String>,
+    links_base: String,
+    retry_after: Bounds,
+    document: Bytes,
+    probes: Probes,
+    holds: Holds,
+}
+
+/// What the management listener asks the rest of the server.
+pub(crate) struct Probes {
+    /// The text of `/metrics`.
+    pub(crate) metrics: Box<dyn Fn() -> String + Send + Sync>,
+    /// Whether the server can take work; if not, why.
+    pub(crate) ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+}
+
+impl App {
+    /// Puts together what handlers work with. `public` is the address of the public listener, for links that are
+    /// made on the other one; `document` is the JSON of the OpenAPI document.
+    #[expect(clippy::too_many_arguments, reason = "one caller, and each argument has a type of its own")]
+    pub(crate) fn new(
+        public: SocketAddr,
+        operations: Operations,
+        signer: Arc<Signer>,
+        authenticator: Authenticator,
+        content_secret: ContentSecret,
+        settings: HttpSettings,
+        document: Bytes,
+        probes: Probes,
+    ) -> Self {
+        let holds = Holds::new(settings.limits.held, settings.limits.held_per_caller);
+        let public_url = settings.public_url.as_ref().map(location::base_of);
+        let links_base = own_base(&settings, public);
+        let retry_after = settings.retry_after();
+        Self {
+            operations,
+            signer,
+            authenticator,
+            content_secret,
+            settings,
+            public_url,
+            links_base,
+            retry_after,
+            document,
+            probes,
+            holds,
+        }
+    }
+
+    fn base<'a>(&'a self, call: &'a Call) -> Cow<'a, str> {
+        call.base(&self.settings, self.public_url.as_deref())
+    }
+
+    async fn caller(&self, call: &Call) -> Result<Option<Arc<Caller>>, StoreError> {
+        match call.key() {
+            Some(key) => self.authenticator.authenticate(key).await,
+            None => Ok(None),
+        }
+    }
+}
+
+/// The base of this server's URLs where no request says more: the configured one, else the listener's address. For
+/// links that are made outside of a request.
+pub(crate) fn own_base(settings: &HttpSettings, listener: SocketAddr) -> String {
+    match &settings.public_url {
+        Some(url) => location::base_of(url),
+        None => format!("http://{listener}"),
+    }
+}
+
+/// Serves the public API until `shutdown`, then finishes what is under way.
+pub(crate) async fn serve_public(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
+    let front = Front::new(Arc::clone(&app), routes::public(&app));
+    listen::serve(listener, front, &app.settings.limits, shutdown).await;
+}
+
+/// Serves the management API until `shutdown`, then finishes what is under way.
+pub(crate) async fn serve_management(
+    listener: TcpListener,
+    app: Arc<App>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let front = Front::new(Arc::clone(&app), routes::management(&app));
+    listen::serve(listener, front, &app.settings.limits, shutdown).await;
+}

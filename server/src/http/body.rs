@@ -1,0 +1,212 @@
+//! The body of a request: its type, its size, its time, its text.
+
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_util::{Stream, StreamExt};
+use http::header;
+use raincheck_openapi::ProblemCode;
+
+use super::call::Call;
+use super::problem::Problem;
+use crate::content::{self, Content};
+
+/// What a request's body may take up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BodyLimits {
+    pub(crate) bytes: usize,
+    pub(crate) time: Duration,
+}
+
+/// Reads the body as text.
+///
+/// # Errors
+/// 415 for another type, 413 if it is too large (told by its length before any of it is read, or once it is), 408
+/// if it takes too long, 400 if it breaks off or is not UTF-8.
+pub(crate) async fn read<B: Buf, E>(
+    call: &Call,
+    body: impl Stream<Item = Result<B, E>>,
+    limits: BodyLimits,
+) -> Result<String, Problem> {
+    let BodyLimits { bytes: limit, time } = limits;
+    let announced =
+        call.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|length| length > limit as u64) {
+        return Err(too_large(limit));
+    }
+    check_type(call)?;
+    let collect = async {
+        let mut body = std::pin::pin!(body);
+        let mut bytes = Vec::new();
+        while let Some(chunk) = body.next().await {
+            let mut chunk = chunk.map_err(|_| broken_off())?;
+            if bytes.len() + chunk.remaining() > limit {
+                return Err(too_large(limit));
+            }
+            while chunk.has_remaining() {
+                bytes.extend_from_slice(chunk.chunk());
+                chunk.advance(chunk.chunk().len());
+            }
+        }
+        Ok(bytes)
+    };
+    let bytes = tokio::time::timeout(time, collect).await.map_err(|_| too_slow(time))??;
+    Ok(content::text(bytes)?)
+}
+
+/// One JSON value out of a request's body.
+pub(crate) struct Input {
+    /// Its text; `{}` for a body that was empty.
+    pub(crate) text: String,
+    /// Whether it was empty.
+    pub(crate) was_empty: bool,
+}
+
+impl Input {
+    pub(crate) fn new(text: String) -> Self {
+        let was_empty = text.bytes().all(|byte| byte.is_ascii_whitespace());
+        Self { text: if was_empty { "{}".to_owned() } else { text }, was_empty }
+    }
+
+    /// The value, checked for duplicate members and depth.
+    ///
+    /// # Errors
+    /// 400 if it is not JSON.
+    pub(crate) fn content(&self) -> Result<Content<'_>, Problem> {
+        Ok(Content::parse(&self.text)?)
+    }
+
+    /// What to say when the value does not fit: an empty body that may not be one is no JSON.
+    pub(crate) fn does_not_fit(&self, fields: Vec<raincheck_openapi::InvalidField>) -> Problem {
+        if self.was_empty {
+            return Problem::new(ProblemCode::MalformedJson, "the body is empty, and this takes an input");
+        }
+        let detail = fields.first().map_or_else(String::new, |field| {
+            let place = if field.pointer.is_empty() { "the body" } else { &*field.pointer };
+            format!("{place}: {}", field.detail)
+        });
+        Problem::new(ProblemCode::InvalidInput, detail).with_errors(fields)
+    }
+}
+
+fn check_type(call: &Call) -> Result<(), Problem> {
+    let refused = |detail: &'static str| Err(Problem::new(ProblemCode::UnsupportedMediaType, detail));
+    if call.headers.contains_key(header::CONTENT_ENCODING) {
+        return refused("send the body without a Content-Encoding");
+    }
+    let mut types = call.headers.get_all(header::CONTENT_TYPE).into_iter();
+    match (types.next(), types.next()) {
+        (None, _) => Ok(()),
+        (Some(only), None) if only.to_str().is_ok_and(is_json) => Ok(()),
+        _ => refused("the body must be application/json, or another +json type, in UTF-8"),
+    }
+}
+
+/// Whether a media type is JSON in UTF-8.
+fn is_json(media_type: &str) -> bool {
+    let mut parts = media_type.split(';');
+    let essence = parts.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let json = match essence.split_once('/') {
+        Some(("application", "json")) => true,
+        Some((kind, subtype)) => {
+            !kind.is_empty() && subtype.len() > "+json".len() && subtype.ends_with("+json")
+        }
+        None => false,
+    };
+    json && parts.all(|parameter| match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            let charset = value.trim().trim_matches('"');
+            charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
+        }
+        _ => true,
+    })
+}
+
+// What is left of a refused body would be read as the next request: the connection ends.
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new(ProblemCode::BodyTooLarge, format!("the body may have {limit} bytes"))
+        .with_limit(limit as u64)
+        .closing()
+}
+
+fn too_slow(time: Duration) -> Problem {
+    Problem::new(ProblemCode::RequestTimeout, format!("the body must arrive within {} s", time.as_secs()))
+        .closing()
+}
+
+fn broken_off() -> Problem {
+    Problem::new(ProblemCode::MalformedJson, "the body broke off").closing()
+}
+
+/// A body that was checked and still is not JSON: a bug.
+pub(crate) fn unreadable(error: serde_json::Error) -> Problem {
+    Problem::internal().caused_by(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::stream;
+    use http::Request;
+
+    use super::super::call::loopback;
+    use super::*;
+
+    const LIMITS: BodyLimits = BodyLimits { bytes: 8, time: Duration::from_secs(30) };
+
+    fn call(headers: &[(&str, &str)]) -> Call {
+        let mut request = Request::builder();
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        Call::new(request.body(()).unwrap().into_parts().0, loopback())
+    }
+
+    async fn read_chunks(headers: &[(&str, &str)], chunks: &[&'static str]) -> Result<String, Problem> {
+        let chunks: Vec<Result<Bytes, ()>> = chunks.iter().map(|&chunk| Ok(Bytes::from(chunk))).collect();
+        read(&call(headers), stream::iter(chunks), LIMITS).await
+    }
+
+    #[test]
+    fn json_types_are_taken_in_utf_8_only() {
+        for good in [
+            "application/json",
+            "Application/JSON; charset=UTF-8",
+            "application/vnd.x+json",
+            "application/json;v=1",
+        ] {
+            assert!(is_json(good), "{good}");
+        }
+        for bad in
+            ["text/plain", "application/json; charset=latin1", "json", "", "text/json", "application/+json"]
+        {
+            assert!(!is_json(bad), "{bad}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_without_a_type_is_taken_and_an_encoded_one_is_not() {
+        assert_eq!(read_chunks(&[], &["{\"a\"", ":1}"]).await.unwrap(), "{\"a\":1}");
+        assert!(read_chunks(&[("content-encoding", "gzip")], &["{}"]).await.is_err());
+        assert!(read_chunks(&[("content-type", "text/plain")], &["{}"]).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_by_its_length_and_in_chunks() {
+        assert!(read_chunks(&[], &["12345678"]).await.is_ok());
+        assert!(read_chunks(&[], &["1234", "56789"]).await.is_err());
+        // Nothing of it is read.
+        let never = stream::pending::<Result<Bytes, ()>>();
+        assert!(read(&call(&[("content-length", "9")]), never, LIMITS).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_in_time_is_refused() {
+        let never = stream::pending::<Result<Bytes, ()>>();
+
+        let refused = read(&call(&[]), never, BodyLimits { bytes: 8, time: Duration::ZERO }).await;
+
+        assert!(refused.is_err());
+    }
+}

@@ -1,0 +1,94 @@
+//! `POST /v1/actions/{action}/operations/{id}/events/{name}`: tells an operation something that it waits for.
+
+use std::sync::Arc;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::StatusCode;
+use raincheck_openapi::{InvalidField, ProblemCode};
+use warp::reply::Response;
+
+use super::App;
+use super::access::admit;
+use super::body::{self, BodyLimits, Input};
+use super::call::Call;
+use super::problem::Problem;
+use super::start::{idempotency_header, key_reused};
+use super::status::json;
+use super::view::{self, Reference};
+use crate::Json;
+use crate::action::EventSettings;
+use crate::auth::Caller;
+use crate::capability::Right;
+use crate::operation::Operation;
+use crate::store::{EventKey, Signaled};
+
+/// Sends an event; by its link, or by an operator.
+pub(crate) async fn send<B: Buf, E>(
+    action: String,
+    id: String,
+    name: String,
+    call: Arc<Call>,
+    app: Arc<App>,
+    body: impl Stream<Item = Result<B, E>>,
+) -> Result<Response, Problem> {
+    let right = Right::Event(name);
+    let may = |caller: &Caller, _: &Operation| caller.may_operate();
+    let admitted = admit(&app, &call, &action, &id, &right, may).await?;
+    let Right::Event(name) = right else { return Err(Problem::not_found()) };
+    deliver(&app, &call, &admitted.operation, &name, admitted.token.as_deref(), body).await
+}
+
+/// Sends an event for somebody who may. `token`: of the link that was used; it delivers once, unless the action
+/// says that it may deliver many.
+pub(crate) async fn deliver<B: Buf, E>(
+    app: &App,
+    call: &Call,
+    operation: &Operation,
+    name: &str,
+    token: Option<&str>,
+    body: impl Stream<Item = Result<B, E>>,
+) -> Result<Response, Problem> {
+    let action = app.operations.registry().find(&operation.action);
+    let event = action.and_then(|action| action.settings().find_event(name)).ok_or_else(|| {
+        Problem::new(ProblemCode::UnknownEvent, "the action declares no event of that name")
+    })?;
+    let key = idempotency_header(call)?;
+    let limits = &app.settings.limits;
+    let input =
+        Input::new(body::read(call, body, BodyLimits { bytes: limits.event, time: limits.body_time }).await?);
+    let content = app.content_secret.content(&input.content()?);
+    check(event, &input)?;
+
+    let secret = &app.content_secret;
+    let (key, by_link) = match (key, token) {
+        (Some(key), _) => (Some(secret.event_key(operation.id, name, &key)), false),
+        (None, Some(token)) if !event.many => (Some(secret.event_link(operation.id, name, token)), true),
+        (None, _) => (None, false),
+    };
+    let once = key.map(|key| EventKey { key, content });
+    let body = Json::parse(input.text).map_err(body::unreadable)?;
+    match app.operations.send_event(operation.id, name, body, once).await? {
+        Signaled::Done(operation) => Ok(json(StatusCode::ACCEPTED, view::json(&Reference::new(&operation)))),
+        Signaled::AlreadyFinished(operation) => Err(Problem::already_terminal(&operation)),
+        Signaled::KeyReused if by_link => {
+            Err(Problem::new(ProblemCode::EventAlreadySent, "the link has delivered another body already"))
+        }
+        Signaled::KeyReused => Err(key_reused()),
+        Signaled::TooManyEvents => {
+            let seconds = app.paced(&operation.action).max(1);
+            Err(Problem::new(ProblemCode::TooManyEvents, "too many events wait to be taken")
+                .with_retry_after(seconds))
+        }
+        Signaled::NotFound => Err(Problem::not_found()),
+    }
+}
+
+fn check(event: &EventSettings, input: &Input) -> Result<(), Problem> {
+    (event.check)(&input.text).map_err(|error| {
+        let text = error.to_string();
+        // The place in the text is no help to a program.
+        let detail = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason).to_owned();
+        input.does_not_fit(vec![InvalidField { pointer: String::new(), detail }])
+    })
+}

@@ -1,0 +1,167 @@
+//! Where this server is for whoever asked: the base of every URL in an answer. Pure.
+//!
+//! From the configured `public_url`; else from what a trusted proxy says; else from the connection's own address.
+//! Never from `Host` alone: whoever sends a request chooses that, and a `Location` made of it would send the next
+//! request, with its token, to a place of the sender's choice.
+
+use std::borrow::Cow;
+use std::net::{IpAddr, SocketAddr};
+
+use http::HeaderMap;
+use http::uri::Authority;
+use ipnet::IpNet;
+use url::Url;
+
+/// The two ends of a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    base: String,
+    peer: IpAddr,
+}
+
+impl Connection {
+    /// A cleartext connection from `peer` to `local`.
+    pub(crate) fn plain(local: SocketAddr, peer: SocketAddr) -> Self {
+        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+        Self { base: format!("http://{local}"), peer: peer.ip().to_canonical() }
+    }
+}
+
+/// The base of the server's URLs, without a slash at its end.
+pub(crate) fn base<'a>(
+    public_url: Option<&'a str>,
+    trusted_proxies: &[IpNet],
+    connection: &'a Connection,
+    headers: &HeaderMap,
+) -> Cow<'a, str> {
+    if let Some(public_url) = public_url {
+        return Cow::Borrowed(public_url);
+    }
+    if !trusted_proxies.is_empty()
+        && trusted_proxies.iter().any(|net| net.contains(&connection.peer))
+        && let Some(forwarded) = forwarded(headers)
+    {
+        return Cow::Owned(forwarded);
+    }
+    Cow::Borrowed(&connection.base)
+}
+
+/// The text of a configured base: no query, no fragment, no slash at its end.
+pub(crate) fn base_of(url: &Url) -> String {
+    let mut url = url.clone();
+    url.set_query(None);
+    url.set_fragment(None);
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+/// What a trusted proxy says about the URL that was asked for: `Forwarded` (RFC 7239), else `X-Forwarded-*`.
+///
+/// The last value counts: the proxy next to us wrote that one, those before it may come from anybody.
+fn forwarded(headers: &HeaderMap) -> Option<String> {
+    let (scheme, host) = match last(headers, "forwarded") {
+        Some(element) => (parameter(element, "proto"), parameter(element, "host")?),
+        None => (last(headers, "x-forwarded-proto"), last(headers, "x-forwarded-host")?),
+    };
+    let scheme = scheme.unwrap_or("http").to_ascii_lowercase();
+    if !matches!(&*scheme, "http" | "https") || host.contains('@') {
+        return None;
+    }
+    let authority: Authority = host.parse().ok()?;
+    let port = match last(headers, "x-forwarded-port").and_then(|port| port.parse::<u16>().ok()) {
+        Some(port) if authority.port().is_none() && !is_default(&scheme, port) => format!(":{port}"),
+        _ => String::new(),
+    };
+    Some(format!("{scheme}://{authority}{port}"))
+}
+
+fn is_default(scheme: &str, port: u16) -> bool {
+    matches!((scheme, port), ("http", 80) | ("https", 443))
+}
+
+fn last<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let line = headers.get_all(name).into_iter().next_back()?.to_str().ok()?;
+    Some(line.rsplit(',').next().unwrap_or(line).trim()).filter(|value| !value.is_empty())
+}
+
+fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+    element.split(';').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim().trim_matches('"'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn base_for(public_url: Option<&str>, trusted: &str, headers: &[(&'static str, &'static str)]) -> String {
+        let connection =
+            Connection::plain("127.0.0.1:8080".parse().unwrap(), "10.0.0.7:50000".parse().unwrap());
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect();
+        let trusted: Vec<IpNet> = trusted.split_whitespace().map(|net| net.parse().unwrap()).collect();
+        base(public_url, &trusted, &connection, &headers).into_owned()
+    }
+
+    #[test]
+    fn the_configured_url_counts_before_everything() {
+        let headers = [("x-forwarded-host", "evil.example"), ("host", "evil.example")];
+
+        assert_eq!(base_for(Some("https://a.example/rc"), "10.0.0.0/8", &headers), "https://a.example/rc");
+        assert_eq!(base_of(&"https://a.example/rc/?x#y".parse().unwrap()), "https://a.example/rc");
+        assert_eq!(base_of(&"https://a.example".parse().unwrap()), "https://a.example");
+    }
+
+    #[test]
+    fn the_host_header_never_counts() {
+        assert_eq!(base_for(None, "", &[("host", "evil.example")]), "http://127.0.0.1:8080");
+        assert_eq!(base_for(None, "10.0.0.0/8", &[("host", "evil.example")]), "http://127.0.0.1:8080");
+        let proto_only = [("host", "evil.example"), ("x-forwarded-proto", "https")];
+        assert_eq!(base_for(None, "10.0.0.0/8", &proto_only), "http://127.0.0.1:8080");
+    }
+
+    #[test]
+    fn what_strangers_forward_does_not_count() {
+        let headers = [("x-forwarded-host", "evil.example"), ("forwarded", "host=evil.example;proto=https")];
+
+        assert_eq!(base_for(None, "192.168.0.0/16", &headers), "http://127.0.0.1:8080");
+    }
+
+    #[test]
+    fn the_value_that_the_trusted_proxy_wrote_is_the_last() {
+        let x = [("x-forwarded-host", "evil.example, a.example"), ("x-forwarded-proto", "http, https")];
+        assert_eq!(base_for(None, "10.0.0.7/32", &x), "https://a.example");
+
+        let forwarded = [(
+            "forwarded",
+            "for=1.2.3.4;host=evil.example, for=5.6.7.8; Proto=HTTPS; host=\"a.example:8443\"",
+        )];
+        assert_eq!(base_for(None, "10.0.0.7/32", &forwarded), "https://a.example:8443");
+
+        let port =
+            [("x-forwarded-host", "a.example"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")];
+        assert_eq!(base_for(None, "10.0.0.7/32", &port), "https://a.example:8443");
+    }
+
+    #[test]
+    fn a_forwarded_host_that_is_none_is_ignored() {
+        for host in ["user@a.example", "a.example/path", "a b", ""] {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-host", HeaderValue::from_static(host));
+            assert_eq!(forwarded(&headers), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_written_as_urls_want_it() {
+        let connection = Connection::plain("[::1]:80".parse().unwrap(), "[::1]:5".parse().unwrap());
+        assert_eq!(base(None, &[], &connection, &HeaderMap::new()), "http://[::1]:80");
+
+        let mapped = Connection::plain("[::ffff:127.0.0.1]:80".parse().unwrap(), "[::1]:5".parse().unwrap());
+        assert_eq!(base(None, &[], &mapped, &HeaderMap::new()), "http://127.0.0.1:80");
+    }
+}

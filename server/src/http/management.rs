@@ -1,0 +1,158 @@
+//! The management API: what operators see and do, on a listener of its own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::{HeaderValue, StatusCode, header};
+use raincheck_openapi::ProblemCode;
+use raincheck_openapi::management::{Links, MintLinks};
+use warp::reply::{Reply, Response};
+
+use super::access::{kept, require};
+use super::body::{self, BodyLimits, Input};
+use super::call::Call;
+use super::problem::Problem;
+use super::status::json;
+use super::view::{self, Reference};
+use super::{App, cancel as cancelling, events};
+use crate::auth::Caller;
+use crate::capability::Right;
+use crate::journal::Entry;
+use crate::operation::Operation;
+use crate::store::Signaled;
+
+mod list;
+mod views;
+
+pub(crate) use list::list;
+use views::{Detail, Page, Recorded};
+
+/// The most that one page of a journal has.
+const PAGE: usize = 200;
+
+/// One operation with its input.
+pub(crate) async fn show(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
+    require(&app, &call, Caller::may_observe).await?;
+    let operation = find(&app, &id).await?;
+    let first = app.operations.journal(operation.id, None, 1).await?;
+    let input = first.first().and_then(|record| match &record.entry {
+        Entry::Accepted { input } => Some(input),
+        _ => None,
+    });
+    Ok(json(StatusCode::OK, view::json(&Detail::new(&operation, input))))
+}
+
+/// A page of an operation's journal.
+pub(crate) async fn journal(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
+    require(&app, &call, Caller::may_observe).await?;
+    let operation = find(&app, &id).await?;
+    let after = match call.parameter("after") {
+        Some(text) => Some(text.parse().map_err(|_| unusable("after", "a sequence number"))?),
+        None => None,
+    };
+    let mut records = app.operations.journal(operation.id, after, PAGE + 1).await?;
+    let more = records.len() > PAGE;
+    records.truncate(PAGE);
+    let next = records.last().filter(|_| more).map(|last| last.sequence);
+    let entries = records.iter().map(Recorded::new).collect();
+    Ok(json(StatusCode::OK, view::json(&Page { entries, next })))
+}
+
+/// Asks an operation to stop.
+pub(crate) async fn cancel(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
+    require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id).await?;
+    cancelling::request(&app, operation.id).await
+}
+
+/// Ends an operation at once.
+pub(crate) async fn terminate(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
+    require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id).await?;
+    match app.operations.terminate(operation.id).await? {
+        Signaled::Done(operation) => Ok(json(StatusCode::OK, view::json(&Reference::new(&operation)))),
+        Signaled::AlreadyFinished(operation) => Err(Problem::already_terminal(&operation)),
+        Signaled::NotFound | Signaled::KeyReused | Signaled::TooManyEvents => Err(Problem::not_found()),
+    }
+}
+
+/// Sends an event to an operation.
+pub(crate) async fn send_event<B: Buf, E>(
+    id: String,
+    name: String,
+    call: Arc<Call>,
+    app: Arc<App>,
+    body: impl Stream<Item = Result<B, E>>,
+) -> Result<Response, Problem> {
+    require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id).await?;
+    events::deliver(&app, &call, &operation, &name, None, body).await
+}
+
+/// Makes links to an operation.
+pub(crate) async fn links<B: Buf, E>(
+    id: String,
+    call: Arc<Call>,
+    app: Arc<App>,
+    body: impl Stream<Item = Result<B, E>>,
+) -> Result<Response, Problem> {
+    require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id).await?;
+    let limits = &app.settings.limits;
+    let input =
+        Input::new(body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?);
+    input.content()?;
+    let MintLinks { rights } = serde_json::from_str(&input.text)
+        .map_err(|_| Problem::new(ProblemCode::InvalidInput, "expected {\"rights\": [\"cancel\", …]}"))?;
+    // The public listener is where links lead, and this request came to another one.
+    let mut links = BTreeMap::new();
+    for word in rights {
+        let right = right(&app, &operation, &word)?;
+        links.insert(word, app.signer.link_url(&app.links_base, &operation, &right));
+    }
+    Ok(json(StatusCode::OK, view::json(&Links { links })))
+}
+
+fn right(app: &App, operation: &Operation, word: &str) -> Result<Right, Problem> {
+    let right = word.parse().map_err(|_| {
+        Problem::new(ProblemCode::InvalidInput, "a right is `status`, `cancel` or `event:NAME`")
+    })?;
+    if let Right::Event(name) = &right {
+        let action = app.operations.registry().find(&operation.action);
+        if action.and_then(|action| action.settings().find_event(name)).is_none() {
+            return Err(Problem::new(ProblemCode::UnknownEvent, "the action declares no event of that name"));
+        }
+    }
+    Ok(right)
+}
+
+/// What the server measures, in Prometheus' text format.
+pub(crate) async fn metrics(call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
+    require(&app, &call, Caller::may_observe).await?;
+    let mut answer = (app.probes.metrics)().into_response();
+    let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+    answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
+    Ok(answer)
+}
+
+/// Whether this process can take work.
+pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Problem> {
+    let why_not =
+        if app.operations.is_draining() { Err("draining".to_owned()) } else { (app.probes.ready)() };
+    let (status, text) = match why_not {
+        Ok(()) => (StatusCode::OK, "ready".to_owned()),
+        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    };
+    Ok(warp::reply::with_status(text, status).into_response())
+}
+
+async fn find(app: &App, id: &str) -> Result<Arc<Operation>, Problem> {
+    let id = id.parse().map_err(|_| Problem::not_found())?;
+    kept(app.operations.read(id).await?.ok_or_else(Problem::not_found)?)
+}
+
+fn unusable(name: &str, expected: &str) -> Problem {
+    Problem::new(ProblemCode::InvalidInput, format!("the query parameter `{name}` must be {expected}"))
+}

@@ -1,0 +1,186 @@
+//! A connection that does not wait for ever: for a request's head, for the next request, for a reader.
+//!
+//! hyper has one limit for the head that also runs while a kept-alive connection is silent between requests. Here
+//! the two differ, and no timer is set for a request that arrives in one piece.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// How long to wait for the other side.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// From the first byte of a request's head to its last.
+    pub(crate) head: Duration,
+    /// Without a byte: between requests, or when the other side does not read its answer.
+    pub(crate) idle: Duration,
+}
+
+/// How far the current request is; shared by the stream and whoever answers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Busy(Arc<AtomicU8>);
+
+/// No answer since the last look.
+const QUIET: u8 = 0;
+/// A request is being answered.
+const ANSWERING: u8 = 1;
+/// A request was answered since the last look.
+const ANSWERED: u8 = 2;
+
+impl Busy {
+    /// A request's head is complete.
+    pub(crate) fn begin(&self) {
+        self.0.store(ANSWERING, Ordering::Relaxed);
+    }
+
+    /// Its answer is ready to be written.
+    pub(crate) fn end(&self) {
+        self.0.store(ANSWERED, Ordering::Relaxed);
+    }
+}
+
+/// A stream with [`Patience`].
+pub(crate) struct Patient<S> {
+    stream: S,
+    patience: Patience,
+    busy: Busy,
+    reading: Reading,
+    reading_timer: Timer,
+    writing_timer: Timer,
+}
+
+/// What the next byte will be part of.
+#[derive(Debug, Clone, Copy)]
+enum Reading {
+    /// A request that has not begun; silent since.
+    Nothing(Instant),
+    /// The head of a request that began then.
+    Head(Instant),
+    /// The body of a request that is being answered; whoever answers has a limit for it.
+    Body,
+}
+
+impl<S> Patient<S> {
+    pub(crate) fn new(stream: S, patience: Patience, busy: Busy) -> Self {
+        let reading = Reading::Nothing(Instant::now());
+        Self { stream, patience, busy, reading, reading_timer: Timer(None), writing_timer: Timer(None) }
+    }
+
+    // What answers have done since the last look says what the next byte is part of. Both run in the connection's
+    // task, so nothing can happen in between.
+    fn look(&mut self) {
+        match self.busy.0.load(Ordering::Relaxed) {
+            ANSWERING => self.reading = Reading::Body,
+            ANSWERED => {
+                self.busy.0.store(QUIET, Ordering::Relaxed);
+                self.reading = Reading::Nothing(Instant::now());
+            }
+            _ => {}
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        this.look();
+        if let Poll::Ready(read) = Pin::new(&mut this.stream).poll_read(cx, buf) {
+            if let Reading::Nothing(_) = this.reading {
+                this.reading = Reading::Head(Instant::now());
+            }
+            return Poll::Ready(read);
+        }
+        let until = match this.reading {
+            Reading::Nothing(since) => since + this.patience.idle,
+            Reading::Head(since) => since + this.patience.head,
+            // Nobody waits for a byte, but hyper may not ask again once the answer is out, and this is the last chance
+            // to be woken when the silence after it has lasted too long.
+            Reading::Body => Instant::now() + this.patience.idle,
+        };
+        ready!(this.reading_timer.poll(cx, until));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.look();
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.or_stalled(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.look();
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.or_stalled(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl<S> Patient<S> {
+    fn or_stalled(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.writing_timer.stop();
+            return written;
+        }
+        let until = self.writing_timer.deadline().unwrap_or_else(|| Instant::now() + self.patience.idle);
+        ready!(self.writing_timer.poll(cx, until));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+/// A timer that is made when it is first needed, and moved only when it goes off too early.
+struct Timer(Option<Pin<Box<Sleep>>>);
+
+impl Timer {
+    fn poll(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        if sleep.deadline() > until {
+            sleep.as_mut().reset(until);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= until {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(until);
+        }
+        Poll::Pending
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.0.as_ref().map(|sleep| sleep.deadline())
+    }
+
+    fn stop(&mut self) {
+        self.0 = None;
+    }
+}

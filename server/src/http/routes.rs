@@ -1,0 +1,158 @@
+//! The tables of routes, one line each, and what each path allows.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::{HeaderValue, Method, StatusCode, header};
+use raincheck_openapi::{ProblemCode, paths};
+use warp::filters::BoxedFilter;
+use warp::reply::{Reply, Response};
+use warp::{Filter, delete, get, head, path, post};
+
+use super::call::Call;
+use super::front::call;
+use super::problem::Problem;
+use super::{App, cancel, document, events, management, problems, start, status};
+
+/// The routes of the public listener.
+#[rustfmt::skip]
+pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let at = || call().and(with(app));
+    let show    = path!("v1" / "actions" / String / "operations" / String).and(read()).and(at()).then(status::show);
+    let monitor = path!("v1" / "actions" / String / "operations" / String / "status").and(read()).and(at()).then(status::monitor);
+    let start   = path!("v1" / "actions" / String).and(post()).and(at()).and(warp::body::stream()).then(start::start);
+    let cancel  = path!("v1" / "actions" / String / "operations" / String).and(delete()).and(at()).then(cancel::cancel);
+    let event   = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(events::send);
+    let problem = path!("problems" / String).and(read()).and(at()).then(problems::page);
+    let health  = path!("healthz").and(read()).then(alive);
+    let json    = path!("openapi.json").and(read()).and(at()).then(document::json);
+    let docs    = path!("docs" / ..).and(warp::path::tail()).and(read()).and(at()).then(document::docs);
+
+    // The polls come first: they are most of the traffic, and a route that does not match costs a rejection.
+    let polls = show.or(monitor).unify().boxed();
+    let rest = start.or(cancel).unify().or(event).unify().boxed()
+        .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
+    let routes = polls.or(rest).unify().map(reply);
+    routes.or(otherwise(PUBLIC)).unify().boxed()
+}
+
+/// The routes of the management listener.
+#[rustfmt::skip]
+pub(crate) fn management(app: &Arc<App>) -> BoxedFilter<(Response,)> {
+    let at = || call().and(with(app));
+    let list      = path!("admin" / "v1" / "operations").and(read()).and(at()).then(management::list);
+    let show      = path!("admin" / "v1" / "operations" / String).and(read()).and(at()).then(management::show);
+    let journal   = path!("admin" / "v1" / "operations" / String / "journal").and(read()).and(at()).then(management::journal);
+    let cancel    = path!("admin" / "v1" / "operations" / String / "cancel").and(post()).and(at()).then(management::cancel);
+    let terminate = path!("admin" / "v1" / "operations" / String / "terminate").and(post()).and(at()).then(management::terminate);
+    let event     = path!("admin" / "v1" / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(management::send_event);
+    let links     = path!("admin" / "v1" / "operations" / String / "links").and(post()).and(at()).and(warp::body::stream()).then(management::links);
+    let metrics   = path!("metrics").and(read()).and(at()).then(management::metrics);
+    let ready     = path!("readyz").and(read()).and(with(app)).then(management::ready);
+    let health    = path!("healthz").and(read()).then(alive);
+
+    let reads = list.or(show).unify().or(journal).unify().boxed();
+    let commands = cancel.or(terminate).unify().or(event).unify().or(links).unify().boxed();
+    let probes = metrics.or(ready).unify().or(health).unify().boxed();
+    let routes = reads.or(commands).unify().or(probes).unify().map(reply);
+    routes.or(otherwise(MANAGEMENT)).unify().boxed()
+}
+
+type Table = &'static [(&'static str, &'static str)];
+
+/// The methods of each public path.
+const PUBLIC: Table = &[
+    (paths::START, "POST, OPTIONS"),
+    (paths::OPERATION, "GET, HEAD, DELETE, OPTIONS"),
+    (paths::MONITOR, READS),
+    (paths::EVENT, "POST, OPTIONS"),
+    (paths::PROBLEM, READS),
+    (paths::DOCUMENT, READS),
+    ("/docs", READS),
+    ("/docs/{file}", READS),
+    ("/healthz", READS),
+];
+
+/// The methods of each management path.
+const MANAGEMENT: Table = &[
+    (paths::ADMIN_OPERATIONS, READS),
+    ("/admin/v1/operations/{id}", READS),
+    ("/admin/v1/operations/{id}/journal", READS),
+    ("/admin/v1/operations/{id}/cancel", "POST, OPTIONS"),
+    ("/admin/v1/operations/{id}/terminate", "POST, OPTIONS"),
+    ("/admin/v1/operations/{id}/events/{name}", "POST, OPTIONS"),
+    ("/admin/v1/operations/{id}/links", "POST, OPTIONS"),
+    ("/metrics", READS),
+    ("/readyz", READS),
+    ("/healthz", READS),
+];
+
+const READS: &str = "GET, HEAD, OPTIONS";
+
+/// What no route has taken: `OPTIONS`, a method that the path does not have, a path that is none.
+fn otherwise(table: Table) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
+    call().map(move |call: Arc<Call>| match (allowed(table, call.path()), &call.method) {
+        (Some(allow), &Method::OPTIONS) => {
+            let mut answer = StatusCode::NO_CONTENT.into_response();
+            answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
+            answer
+        }
+        (Some(allow), method) => {
+            let detail = format!("{method} is not for this path; it takes {allow}");
+            Problem::new(ProblemCode::MethodNotAllowed, detail).with_allow(allow).into_response()
+        }
+        (None, _) => Problem::new(ProblemCode::NotFound, "there is nothing at this path").into_response(),
+    })
+}
+
+/// The methods that `path` has, if it is one.
+fn allowed(table: Table, path: &str) -> Option<&'static str> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    table.iter().find(|(template, _)| fits(template, path)).map(|(_, allow)| *allow)
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (mut expected, mut given) = (template.split('/'), path.split('/'));
+    loop {
+        match (expected.next(), given.next()) {
+            (None, None) => return true,
+            (Some(word), Some(segment)) if word.starts_with('{') && !segment.is_empty() => {}
+            (Some(word), Some(segment)) if word == segment => {}
+            _ => return false,
+        }
+    }
+}
+
+fn read() -> impl Filter<Extract = (), Error = warp::Rejection> + Copy {
+    get().or(head()).unify()
+}
+
+fn with(app: &Arc<App>) -> impl Filter<Extract = (Arc<App>,), Error = Infallible> + Clone + use<> {
+    let app = Arc::clone(app);
+    warp::any().map(move || Arc::clone(&app))
+}
+
+fn reply(answer: Result<Response, Problem>) -> Response {
+    answer.into_response()
+}
+
+async fn alive() -> Result<Response, Problem> {
+    Ok("ok".into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_fits_its_template_segment_by_segment() {
+        assert_eq!(allowed(PUBLIC, "/v1/actions/countdown"), Some("POST, OPTIONS"));
+        assert_eq!(allowed(PUBLIC, "/v1/actions/countdown/operations/x"), Some("GET, HEAD, DELETE, OPTIONS"));
+        assert_eq!(allowed(PUBLIC, "/docs/"), Some(READS));
+        for path in
+            ["/", "", "*", "/v1/actions", "/v1/actions//operations/x", "/v1/actions/a/b", "/healthz/x"]
+        {
+            assert_eq!(allowed(PUBLIC, path), None, "{path}");
+        }
+    }
+}

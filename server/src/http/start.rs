@@ -1,0 +1,259 @@
+//! `POST /v1/actions/{action}`: accept, and say where the answer will be.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use futures_util::Stream;
+use http::{HeaderValue, StatusCode, header};
+use raincheck_openapi::{ProblemCode, headers};
+use serde::Serialize;
+use warp::reply::Response;
+
+use super::access::kept;
+use super::body::{self, BodyLimits, Input};
+use super::call::Call;
+use super::problem::Problem;
+use super::view::{self, View};
+use super::{App, dice, prefer, status};
+use crate::Json;
+use crate::action::Registered;
+use crate::auth::Caller;
+use crate::capability::Right;
+use crate::clock::after;
+use crate::content::{Content, idempotency_key};
+use crate::operation::Operation;
+use crate::operations::{Start, StartError, Started};
+use crate::retry_after;
+use crate::store::{Found, Idempotency};
+
+/// Accepts an operation, or answers again for one that its idempotency key has started already.
+pub(crate) async fn start<B: Buf, E>(
+    action: String,
+    call: Arc<Call>,
+    app: Arc<App>,
+    body: impl Stream<Item = Result<B, E>>,
+) -> Result<Response, Problem> {
+    let action =
+        app.operations.registry().find(&action).cloned().ok_or_else(|| {
+            Problem::new(ProblemCode::UnknownAction, "this server has no action of that name")
+        })?;
+    let caller = app.caller(&call).await?.ok_or_else(Problem::unauthenticated)?;
+    let rights = permitted(&call, &caller, &action)?;
+    let key = idempotency_header(&call)?;
+    let limits = &app.settings.limits;
+    let text = body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?;
+    let input = Input::new(text);
+    let content = input.content()?;
+    let idempotency = key.map(|key| idempotency(&app, &caller, &action, &key, &content));
+    let (operation, replayed) = accept(&app, &call, &caller, &action, input, idempotency).await?;
+
+    let (operation, held) = wait(&app, &call, &caller, operation).await?;
+    let accepted = Accepted { app: &app, call: &call, rights: &rights, replayed };
+    Ok(accepted.answer(operation, held))
+}
+
+// Which further links the caller asks for. Checked before anything is accepted.
+fn permitted(call: &Call, caller: &Caller, action: &Registered) -> Result<Vec<Right>, Problem> {
+    let forbidden = |detail: String| Err(Problem::new(ProblemCode::Forbidden, detail));
+    if !caller.may_start(action.name()) {
+        return forbidden(format!("the key may not start `{}`", action.name()));
+    }
+    let asked = call.parameter("links").unwrap_or_default();
+    let mut rights = Vec::new();
+    for word in asked.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        match word.parse() {
+            Ok(right) if action.settings().caller_links.iter().any(|allowed| allowed == word) => {
+                rights.push(right)
+            }
+            _ => return forbidden(format!("`{}` gives its callers no such link", action.name())),
+        }
+    }
+    Ok(rights)
+}
+
+/// The idempotency key of a request.
+///
+/// # Errors
+/// 400 if there are two, or it is not usable.
+pub(crate) fn idempotency_header(call: &Call) -> Result<Option<String>, Problem> {
+    let mut lines = call.headers.get_all(headers::IDEMPOTENCY_KEY).into_iter();
+    let refused = |detail: &'static str| Problem::new(ProblemCode::InvalidIdempotencyKey, detail);
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(refused("there are two Idempotency-Key headers"));
+    }
+    let key = idempotency_key(line.as_bytes());
+    key.map(|key| Some(key.into_owned())).ok_or_else(|| refused("use 1 to 255 visible ASCII characters"))
+}
+
+fn idempotency(
+    app: &App,
+    caller: &Caller,
+    action: &Registered,
+    key: &str,
+    content: &Content<'_>,
+) -> Idempotency {
+    let secret = &app.content_secret;
+    Idempotency { key: secret.start_key(caller.name(), action.name(), key), content: secret.content(content) }
+}
+
+// The operation, and whether its key had started it before.
+async fn accept(
+    app: &App,
+    call: &Call,
+    caller: &Caller,
+    action: &Registered,
+    input: Input,
+    idempotency: Option<Idempotency>,
+) -> Result<(Arc<Operation>, bool), Problem> {
+    // A key is looked at before the limits and the shape: what was accepted once stays accepted.
+    let recall = async |refusal: Problem| match idempotency.clone() {
+        Some(idempotency) => match app.operations.recall(idempotency).await.map_err(refused(app, action))? {
+            Some(found) => Ok((kept(found)?, true)),
+            None => Err(refusal),
+        },
+        None => Err(refusal),
+    };
+    if let Err(fields) = action.validate(&input.text) {
+        return recall(input.does_not_fit(fields)).await;
+    }
+    let start = Start {
+        caller: Arc::clone(caller.name()),
+        input: Json::parse(input.text).map_err(body::unreadable)?,
+        idempotency: idempotency.clone(),
+        tracking_id: call.note(headers::CLIENT_TRACKING_ID),
+        traceparent: call.note(headers::TRACEPARENT),
+    };
+    match app.operations.start(action, start).await {
+        Ok(Started::New(operation)) => Ok((operation, false)),
+        Ok(Started::Replayed(found)) => Ok((kept(found)?, true)),
+        Err(StartError::Draining) => recall(refused(app, action)(StartError::Draining)).await,
+        Err(error) => Err(refused(app, action)(error)),
+    }
+}
+
+fn refused<'a>(app: &'a App, action: &'a Registered) -> impl Fn(StartError) -> Problem + 'a {
+    move |error| match error {
+        StartError::KeyReused => key_reused(),
+        StartError::Full => {
+            let seconds = app.paced(action.name());
+            Problem::new(ProblemCode::TooManyActive, "the limit of operations that have not ended is reached")
+                .with_retry_after(seconds.max(1))
+        }
+        StartError::Draining => Problem::new(ProblemCode::Draining, "this process takes nothing new")
+            .with_retry_after(retry_after::busy(dice::throw())),
+        StartError::Store(error) => error.into(),
+    }
+}
+
+/// The answer to a key that stands for other content.
+pub(crate) fn key_reused() -> Problem {
+    Problem::new(ProblemCode::IdempotencyKeyReused, "the Idempotency-Key was used for another body")
+}
+
+// Holds the answer until the operation ends, if that is wished for; an answer that was held shows it as it is then.
+async fn wait(
+    app: &App,
+    call: &Call,
+    caller: &Caller,
+    operation: Arc<Operation>,
+) -> Result<(Arc<Operation>, Option<u64>), Problem> {
+    let Some(seconds) = prefer::wait(&call.headers, app.settings.wait_cap) else {
+        return Ok((operation, None));
+    };
+    if operation.state.is_terminal() {
+        return Ok((operation, Some(seconds)));
+    }
+    let Some(_hold) = app.hold(caller.name()) else {
+        return Ok((operation, None));
+    };
+    let limit = after(app.operations.now(), Duration::from_secs(seconds));
+    let found = app.operations.wait(operation.id, limit, |now| now.state.is_terminal()).await;
+    // It is accepted, whatever happens now; so a store that fails, or a key that was revoked meanwhile, gets the 202.
+    let still =
+        app.caller(call).await.is_ok_and(|still| still.is_some_and(|still| still.name() == caller.name()));
+    match found {
+        Ok(Some(Found::Operation(now))) if still => Ok((now, Some(seconds))),
+        _ => Ok((operation, None)),
+    }
+}
+
+/// An accepted start on its way out.
+struct Accepted<'a> {
+    app: &'a App,
+    call: &'a Call,
+    rights: &'a [Right],
+    replayed: bool,
+}
+
+/// The members of [`raincheck_openapi::Accepted`].
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(flatten)]
+    view: View<'a>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    links: BTreeMap<String, String>,
+}
+
+impl Accepted<'_> {
+    fn answer(&self, operation: Arc<Operation>, held: Option<u64>) -> Response {
+        let Self { app, call, rights: _, replayed } = *self;
+        let base = app.base(call);
+        let token = app.signer.sign(&operation, &Right::Status);
+        let location = status::url(&base, &operation, "", token.reveal());
+        let monitor = status::url(&base, &operation, "/status", token.reveal());
+
+        let mut answer = match held {
+            Some(_) if operation.state.is_terminal() => {
+                let mut answer = status::outcome(operation, None);
+                status::applied(&mut answer, held);
+                answer
+            }
+            Some(_) => status::running(
+                app,
+                StatusCode::ACCEPTED,
+                self.body(&base, &operation, View::new),
+                &operation,
+                held,
+            ),
+            None => self.as_accepted(&base, &operation),
+        };
+        let headers = answer.headers_mut();
+        headers.insert(header::LOCATION, location);
+        headers.insert(headers::OPERATION_LOCATION, monitor);
+        if replayed {
+            headers.insert(headers::IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+        }
+        answer
+    }
+
+    fn as_accepted(&self, base: &str, operation: &Operation) -> Response {
+        let body = self.body(base, operation, View::as_accepted);
+        let mut answer = status::running(self.app, StatusCode::ACCEPTED, body, operation, None);
+        if self.replayed && operation.state.is_terminal() {
+            // The outcome is there to be fetched.
+            let seconds = self.app.soon(&operation.action);
+            answer.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        answer
+    }
+
+    fn body<'b>(
+        &self,
+        base: &str,
+        operation: &'b Operation,
+        view: impl Fn(&'b Operation) -> View<'b>,
+    ) -> bytes::Bytes {
+        let view = view(operation);
+        if self.rights.is_empty() {
+            return view::json(&view);
+        }
+        let links = self
+            .rights
+            .iter()
+            .map(|right| (right.to_string(), self.app.signer.link_url(base, operation, right)));
+        view::json(&Body { view, links: links.collect() })
+    }
+}

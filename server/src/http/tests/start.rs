@@ -1,0 +1,135 @@
+use http::Method;
+
+use super::*;
+
+#[tokio::test]
+async fn a_start_is_202_with_its_place_its_monitor_and_its_pace() {
+    let world = World::new().await;
+
+    let answer = world.post("/v1/actions/request-approval", &[], r#"{"subject":"x"}"#).await;
+
+    assert_eq!(answer.status, 202);
+    let view = answer.json();
+    assert_eq!(view["status"], "NotStarted");
+    let id = view["id"].as_str().unwrap();
+    let (place, token) = parts(answer.header("location"));
+    assert_eq!(place, format!("http://127.0.0.1:8080/v1/actions/request-approval/operations/{id}"));
+    assert_eq!(answer.header("operation-location"), format!("{place}/status?token={token}"));
+    assert_eq!(answer.header("retry-after"), "2");
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("cache-control"), "no-store");
+    assert_eq!(answer.header("referrer-policy"), "no-referrer");
+}
+
+#[tokio::test]
+async fn a_start_can_be_read_at_once_a_thousand_times() {
+    let world = World::new().await;
+    let start = async || {
+        let answer = world.post("/v1/actions/countdown", &[], r#"{"seconds":0,"steps":1}"#).await;
+        world.get(answer.header("location")).await.status.as_u16()
+    };
+
+    for _ in 0..10 {
+        let statuses = futures_util::future::join_all((0..100).map(|_| start())).await;
+        assert!(statuses.iter().all(|status| matches!(status, 200 | 202)), "{statuses:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_start_with_wait_gives_exactly_what_its_location_gives_once_it_ended() {
+    let world = World::new().await;
+
+    let started =
+        world.post("/v1/actions/countdown", &[("prefer", "wait=20")], r#"{"seconds":0,"steps":2}"#).await;
+
+    assert_eq!(started.status, 200);
+    assert_eq!(started.header("preference-applied"), "wait=20");
+    let polled = world.get(started.header("location")).await;
+    assert_eq!((polled.status, &polled.text), (started.status, &started.text));
+    assert_eq!(polled.header("etag"), started.header("etag"));
+    assert!(started.headers.contains_key("operation-location"));
+}
+
+#[tokio::test]
+async fn a_start_with_wait_that_fails_is_accepted_and_ended() {
+    let world = World::new().await;
+
+    let started = world
+        .post(
+            "/v1/actions/countdown",
+            &[("prefer", "wait=20")],
+            r#"{"seconds":0,"steps":1,"fail":"out-of-fuel"}"#,
+        )
+        .await;
+
+    assert!(started.status.is_client_error(), "{started:?}");
+    assert_eq!(started.code(), "out-of-fuel");
+    assert_eq!(started.json()["operation"]["status"], "Failed");
+    assert!(started.headers.contains_key("location"));
+    let polled = world.get(started.header("location")).await;
+    assert_eq!((polled.status, polled.code()), (started.status, started.code()));
+}
+
+#[tokio::test]
+async fn links_are_given_to_those_who_may_have_them_and_open_what_they_name() {
+    let world = World::new().await;
+    let start = "/v1/actions/request-approval?links=cancel,event:decision";
+
+    let answer = world.post(start, &[], r#"{"subject":"x"}"#).await;
+
+    assert_eq!(answer.status, 202, "{answer:?}");
+    let links = answer.json()["links"].clone();
+    let event = links["event:decision"].as_str().unwrap();
+    let sent = world.send(request(Method::POST, event, &[], r#"{"approved":true}"#)).await;
+    assert_eq!(sent.status, 202, "{sent:?}");
+    world.until(answer.header("location"), |view| view["status"] == "Succeeded").await;
+}
+
+#[tokio::test]
+async fn a_link_that_the_action_does_not_give_is_403_and_nothing_is_accepted() {
+    let world = World::new().await;
+
+    for links in ["status", "event:other", "everything", "cancel,event:other"] {
+        let url = format!("/v1/actions/request-approval?links={links}");
+        let answer = world.post(&url, &[], r#"{"subject":"x"}"#).await;
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (403, "forbidden"), "{links}");
+    }
+
+    let listed = world.admin(Method::GET, "/admin/v1/operations", "").await;
+    assert_eq!(listed.json()["operations"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn an_empty_body_is_an_empty_object_if_the_input_allows_it() {
+    let world = World::new().await;
+
+    let empty = world.post("/v1/actions/request-approval", &[], "").await;
+
+    assert_eq!((empty.status.as_u16(), &*empty.code()), (400, "malformed-json"));
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_and_unknown_query_parameters_do_not_matter() {
+    let world = World::new().await;
+
+    let answer =
+        world.post("/v1/actions/request-approval?api-version=2&x", &[], "\u{feff}{\"subject\":\"x\"}").await;
+
+    assert_eq!(answer.status, 202, "{answer:?}");
+}
+
+#[tokio::test]
+async fn the_public_url_leads_every_url() {
+    let settings = HttpSettings {
+        public_url: Some("https://a.example/rc/".parse().unwrap()),
+        ..HttpSettings::default()
+    };
+    let world = World::with(settings, Limits::default()).await;
+
+    let answer =
+        world.post("/v1/actions/request-approval", &[("host", "evil.example")], r#"{"subject":"x"}"#).await;
+
+    assert!(answer.header("location").starts_with("https://a.example/rc/v1/actions/"), "{answer:?}");
+    let missing = world.get("/nowhere").await;
+    assert_eq!(missing.json()["type"], "https://a.example/rc/problems/not-found");
+}

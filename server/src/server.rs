@@ -1,0 +1,336 @@
+//! A server: actions, a configuration, and two listeners.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use raincheck_openapi::document::{DocumentError, DocumentSettings};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::action::{Action, Registry, RegistryError};
+use crate::auth::Authenticator;
+use crate::capability::{BadSecrets, Right, Signer};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError};
+use crate::content::ContentSecret;
+use crate::document;
+use crate::engine::{Engine, HandlerLimits, Parts};
+use crate::http::{self, App, HttpLimits, HttpSettings, Probes};
+use crate::operations::{Limits, Operations};
+use crate::store::keys::KeyStore;
+use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
+use crate::store::{Store, StoreError};
+use crate::watch::Watchers;
+
+/// A server that is ready to run.
+///
+/// ```no_run
+/// use raincheck_server::samples::Countdown;
+/// use raincheck_server::{Listeners, Server};
+/// use tokio::net::TcpListener;
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::builder().action(Countdown).build().await?;
+/// let listeners = Listeners {
+///     public: TcpListener::bind("127.0.0.1:8080").await?,
+///     management: TcpListener::bind("127.0.0.1:8081").await?,
+/// };
+/// server.run(listeners, async { let _ = tokio::signal::ctrl_c().await; }).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Server {
+    config: Config,
+    registry: Arc<Registry>,
+    store: Arc<SqliteStore>,
+    signer: Arc<Signer>,
+    content_secret: ContentSecret,
+    document: Bytes,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Where a server listens. Bound by whoever runs it, so that port 0 and inherited sockets work alike.
+#[derive(Debug)]
+pub struct Listeners {
+    /// The public API.
+    pub public: TcpListener,
+    /// The management API.
+    pub management: TcpListener,
+}
+
+/// Puts a server together; made by [`Server::builder`].
+#[must_use = "a builder does nothing until it builds"]
+pub struct ServerBuilder {
+    config: Config,
+    actions: Vec<Register>,
+    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    clock: Arc<dyn Clock>,
+    store: Option<SqliteOptions>,
+}
+
+type Register = Box<dyn FnOnce(&mut Registry, Duration) -> Result<(), RegistryError> + Send>;
+
+/// Why a server cannot be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// An action.
+    #[error(transparent)]
+    Action(#[from] RegistryError),
+    /// The OpenAPI document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The data directory.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys that sign links.
+    #[error("the keys that sign links: {0}")]
+    LinkKeys(#[from] BadSecrets),
+}
+
+/// Why a server stopped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A thread or a listener.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl Server {
+    /// Begins a server with the default configuration, without actions.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            config: Config::default(),
+            actions: Vec::new(),
+            metrics: Box::new(String::new),
+            clock: Arc::new(SystemClock),
+            store: None,
+        }
+    }
+
+    /// Takes up what an earlier process left, then serves until `shutdown`: stops accepting, answers what is under way,
+    /// lets running steps end, and leaves every operation that has not ended to the next process.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or a thread cannot be started.
+    ///
+    /// # Cancel safety
+    /// Dropping it is like a crash: nothing that was accepted is lost, and steps may run again.
+    pub async fn run(
+        self,
+        listeners: Listeners,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), ServeError> {
+        let Self { config, registry, store, signer, content_secret, document, metrics, clock } = self;
+        let public = listeners.public.local_addr()?;
+        let settings = http_settings(&config);
+        let watchers = Watchers::default();
+        let engine = Engine::new(Parts {
+            store: store.clone(),
+            registry: Arc::clone(&registry),
+            watchers: watchers.clone(),
+            clock: Arc::clone(&clock),
+            event_url: event_url(&settings, public, &signer),
+            limits: handler_limits(&config),
+        })?;
+        let recovered = engine.recover().await?;
+        tracing::info!(operations = recovered, store.name = "sqlite", "ready");
+        let operations = Operations::new(
+            store.clone(),
+            engine.clone(),
+            registry,
+            watchers,
+            Arc::clone(&clock),
+            operation_limits(&config),
+            signer.newest(),
+        );
+        let authenticator = Authenticator::new(store.clone(), clock, config.root_key.as_ref());
+        let probes = Probes { metrics, ready: Box::new(|| Ok(())) };
+        let app = Arc::new(App::new(
+            public,
+            operations,
+            signer,
+            authenticator,
+            content_secret,
+            settings,
+            document,
+            probes,
+        ));
+
+        let (stop, stopping) = watch::channel(());
+        let stopped = || {
+            let mut stopping = stopping.clone();
+            // An error says that the sender is gone, which stops the listeners as well.
+            async move { drop(stopping.changed().await) }
+        };
+        let public = http::serve_public(listeners.public, Arc::clone(&app), stopped());
+        let management = http::serve_management(listeners.management, Arc::clone(&app), stopped());
+        let ending = async {
+            shutdown.await;
+            app.operations.drain();
+            let _ = stop.send(());
+        };
+        tokio::join!(public, management, ending);
+        engine.shut_down(config.drain_time).await;
+        store.close().await?;
+        Ok(())
+    }
+}
+
+impl ServerBuilder {
+    /// Adds an action.
+    pub fn action<A: Action>(mut self, action: A) -> Self {
+        self.actions.push(Box::new(move |registry, retention| registry.register(action, retention)));
+        self
+    }
+
+    /// Takes everything else from `config`. Its listening addresses are for whoever binds the listeners.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// What `/metrics` shows.
+    pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
+        self.metrics = Box::new(render);
+        self
+    }
+
+    /// Goes by another clock: for tests.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Opens the store like this, instead of in the configuration's data directory with the store's defaults.
+    pub fn store(mut self, options: SqliteOptions) -> Self {
+        self.store = Some(options);
+        self
+    }
+
+    /// The OpenAPI document of these actions, without opening a store.
+    ///
+    /// # Errors
+    /// If the configuration or an action is not usable.
+    pub fn document(self) -> Result<Bytes, BuildError> {
+        self.config.check()?;
+        let registry = register(self.actions, self.config.shortest_retention)?;
+        Ok(document::render(&document_settings(&self.config), &registry)?)
+    }
+
+    /// Checks everything and opens the store in the data directory.
+    ///
+    /// # Errors
+    /// If the configuration or an action is not usable, or another server has the data directory.
+    pub async fn build(self) -> Result<Server, BuildError> {
+        let Self { config, actions, metrics, clock, store } = self;
+        config.check()?;
+        let registry = register(actions, config.shortest_retention)?;
+        let document = document::render(&document_settings(&config), &registry)?;
+        let options = store.unwrap_or_else(|| SqliteOptions::new(&config.data_dir));
+        let store = Arc::new(SqliteStore::open(options)?);
+        let secrets = match &config.link_keys {
+            Some(keys) => keys.reveal().to_vec(),
+            None => store.link_secrets().await?,
+        };
+        let signer = Arc::new(Signer::new(secrets)?);
+        let content_secret = ContentSecret::new(store.content_secret().await?);
+        Ok(Server {
+            config,
+            registry: Arc::new(registry),
+            store,
+            signer,
+            content_secret,
+            document,
+            metrics,
+            clock,
+        })
+    }
+}
+
+fn register(actions: Vec<Register>, shortest_retention: Duration) -> Result<Registry, RegistryError> {
+    let mut registry = Registry::default();
+    for register in actions {
+        register(&mut registry, shortest_retention)?;
+    }
+    Ok(registry)
+}
+
+fn event_url(settings: &HttpSettings, public: SocketAddr, signer: &Arc<Signer>) -> crate::engine::EventUrl {
+    let base = http::own_base(settings, public);
+    let signer = Arc::clone(signer);
+    Box::new(move |operation, name| signer.link_url(&base, operation, &Right::Event(name.into())))
+}
+
+fn document_settings(config: &Config) -> DocumentSettings {
+    DocumentSettings {
+        server_url: config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
+        error_media_type: config.error_media_type.as_str().to_owned(),
+        longest_wait: u32::try_from(config.polling.longest_wait.as_secs()).unwrap_or(u32::MAX),
+        ..DocumentSettings::default()
+    }
+}
+
+fn http_settings(config: &Config) -> HttpSettings {
+    let limits = &config.limits;
+    HttpSettings {
+        public_url: config.public_url.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        docs: config.docs,
+        error_media_type: config.error_media_type,
+        wait_cap: config.polling.longest_wait,
+        shortest_retry_after: config.polling.shortest_retry_after,
+        longest_retry_after: config.polling.longest_retry_after,
+        limits: HttpLimits {
+            body: size(limits.request_body),
+            event: size(limits.event),
+            uri: size(limits.uri),
+            headers: size(limits.header_count),
+            header_bytes: size(limits.header_bytes),
+            connections: size(limits.connections),
+            held: size(limits.held_requests),
+            held_per_caller: size(limits.held_requests_per_caller),
+            header_time: limits.header_time,
+            idle_time: limits.idle_time,
+            body_time: limits.body_time,
+            connection_age: limits.connection_age,
+            drain_time: config.drain_time,
+        },
+    }
+}
+
+fn handler_limits(config: &Config) -> HandlerLimits {
+    let limits = &config.limits;
+    HandlerLimits {
+        result_bytes: size(limits.result),
+        status_bytes: size(limits.custom_status),
+        journal_entries: size(limits.journal_entries),
+    }
+}
+
+fn operation_limits(config: &Config) -> Limits {
+    let limits = &config.limits;
+    Limits {
+        active: limits.active_operations,
+        active_per_caller: limits.active_operations_per_caller,
+        waiting_events: limits.waiting_events,
+    }
+}
+
+/// The checked configuration stays far below what a `usize` holds.
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
