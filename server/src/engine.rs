@@ -284,6 +284,8 @@ impl Inner {
         let accepted = self.store.accept(new).await;
         let started = match (&accepted, action) {
             (Ok(Accepted::New(operation, claim)), Some(action)) => {
+                metrics::counter!("raincheck_operations_accepted_total", "action" => Arc::clone(action.name()))
+                    .increment(1);
                 let core = Core::new([].into(), [].into(), 1);
                 Some((self.begin(action, Arc::clone(operation), *claim, core), input))
             }
@@ -326,10 +328,15 @@ impl Inner {
         run.signaled.store(running.signaled, Ordering::Release);
         run.ended.store(running.ended, Ordering::Release);
         running.run = Some(Arc::clone(&run));
-        let count = runs.len();
+        self.counted(&runs);
         drop(runs);
-        self.count.send_replace(count);
         run
+    }
+
+    /// Told under the lock, so that the last one told is the last one true.
+    fn counted(&self, runs: &HashMap<OperationId, Running>) {
+        metrics::gauge!("raincheck_operations_running").set(runs.len() as f64);
+        self.count.send_replace(runs.len());
     }
 
     /// Runs an operation to its end. When the store fails, it is run again from what the store has, later.
@@ -358,9 +365,7 @@ impl Inner {
         }
         let mut runs = self.runs();
         runs.remove(&id);
-        let count = runs.len();
-        drop(runs);
-        self.count.send_replace(count);
+        self.counted(&runs);
     }
 
     /// The same claim, with the journal as it is on disk. `None` if there is nothing to go on with.

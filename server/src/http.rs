@@ -59,47 +59,47 @@ pub(crate) struct App {
     links_base: String,
     retry_after: Bounds,
     document: Bytes,
-    probes: Probes,
+    metrics: RenderMetrics,
     holds: Holds,
 }
 
-/// What the management listener asks the rest of the server.
-pub(crate) struct Probes {
-    /// The text of `/metrics`.
-    pub(crate) metrics: Box<dyn Fn() -> String + Send + Sync>,
-    /// Whether the server can take work; if not, why.
-    pub(crate) ready: Box<dyn Fn() -> Result<(), String> + Send + Sync>,
+/// Shows what the server measures.
+pub(crate) type RenderMetrics = Box<dyn Fn() -> String + Send + Sync>;
+
+/// What an [`App`] is made of.
+pub(crate) struct Parts {
+    /// The address of the public listener, for links that are made on the other one.
+    pub(crate) public: SocketAddr,
+    pub(crate) operations: Operations,
+    pub(crate) signer: Arc<Signer>,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) content_secret: ContentSecret,
+    pub(crate) settings: HttpSettings,
+    /// The OpenAPI document's JSON.
+    pub(crate) document: Bytes,
+    pub(crate) metrics: RenderMetrics,
 }
 
 impl App {
-    /// Puts together what handlers work with. `public` is the address of the public listener, for links that are
-    /// made on the other one; `document` is the JSON of the OpenAPI document.
-    #[expect(clippy::too_many_arguments, reason = "one caller, and each argument has a type of its own")]
-    pub(crate) fn new(
-        public: SocketAddr,
-        operations: Operations,
-        signer: Arc<Signer>,
-        authenticator: Authenticator,
-        content_secret: ContentSecret,
-        settings: HttpSettings,
-        document: Bytes,
-        probes: Probes,
-    ) -> Self {
+    /// Puts together what handlers work with.
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { public, operations, signer, authenticator, content_secret, settings, document, metrics } =
+            parts;
+        let retry_after = settings.retry_after();
         let holds = Holds::new(settings.limits.held, settings.limits.held_per_caller);
         let public_url = settings.public_url.as_ref().map(location::base_of);
         let links_base = own_base(&settings, public);
-        let retry_after = settings.retry_after();
         Self {
             operations,
             signer,
             authenticator,
             content_secret,
             settings,
+            retry_after,
             public_url,
             links_base,
-            retry_after,
             document,
-            probes,
+            metrics,
             holds,
         }
     }

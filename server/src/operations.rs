@@ -272,6 +272,15 @@ impl Operations {
         self.store.history(id, after, max).await
     }
 
+    /// The actions of active operations that this process does not know, and how many wait for each.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub(crate) async fn of_unknown_actions(&self) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
+        let active = self.store.active().await?.into_iter();
+        Ok(active.filter(|(action, _)| self.registry.find(action).is_none()).collect())
+    }
+
     /// From now on nothing is accepted, and nobody is held.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);

@@ -17,7 +17,7 @@ use crate::config::{Config, ConfigError};
 use crate::content::ContentSecret;
 use crate::document;
 use crate::engine::{Engine, HandlerLimits, Parts};
-use crate::http::{self, App, HttpLimits, HttpSettings, Probes};
+use crate::http::{self, App, HttpLimits, HttpSettings, RenderMetrics};
 use crate::operations::{Limits, Operations};
 use crate::store::keys::KeyStore;
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -48,7 +48,7 @@ pub struct Server {
     signer: Arc<Signer>,
     content_secret: ContentSecret,
     document: Bytes,
-    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    metrics: RenderMetrics,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,7 +66,7 @@ pub struct Listeners {
 pub struct ServerBuilder {
     config: Config,
     actions: Vec<Register>,
-    metrics: Box<dyn Fn() -> String + Send + Sync>,
+    metrics: RenderMetrics,
     clock: Arc<dyn Clock>,
     store: Option<SqliteOptions>,
 }
@@ -158,8 +158,7 @@ impl Server {
             signer.newest(),
         );
         let authenticator = Authenticator::new(store.clone(), clock, config.root_key.as_ref());
-        let probes = Probes { metrics, ready: Box::new(|| Ok(())) };
-        let app = Arc::new(App::new(
+        let app = Arc::new(App::new(http::Parts {
             public,
             operations,
             signer,
@@ -167,8 +166,8 @@ impl Server {
             content_secret,
             settings,
             document,
-            probes,
-        ));
+            metrics,
+        }));
 
         let (stop, stopping) = watch::channel(());
         let stopped = || {

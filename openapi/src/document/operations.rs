@@ -29,6 +29,8 @@ struct Ids {
     status: String,
     monitor: String,
     cancel: String,
+    /// In the order of the action's events.
+    events: Vec<String>,
 }
 
 impl<'a> Operations<'a> {
@@ -40,7 +42,10 @@ impl<'a> Operations<'a> {
     pub(super) fn describe(&mut self, action: &ActionDescription, schemas: &ActionSchemas) {
         let name = self.names.pascal(&action.name);
         let mut id = |verb: &str| self.names.operation_id(format!("{verb}{name}"));
-        let ids = Ids { start: id("start"), status: id("get"), monitor: id("monitor"), cancel: id("cancel") };
+        let (start, status, monitor, cancel) = (id("start"), id("get"), id("monitor"), id("cancel"));
+        let mut send = |event: &str| self.names.operation_id(format!("send{}To{name}", pascal(event)));
+        let events = action.events.iter().map(|event| send(&event.name)).collect();
+        let ids = Ids { start, status, monitor, cancel, events };
 
         let start = self.start(action, schemas, &ids);
         let status = self.status(action, schemas, &ids);
@@ -54,9 +59,8 @@ impl<'a> Operations<'a> {
         );
         self.paths
             .insert(paths::monitor(&action.name, "{id}"), json!({"parameters": parameters, "get": monitor}));
-        for (event, schema) in action.events.iter().zip(&schemas.events) {
-            let id = self.names.operation_id(format!("send{}To{name}", pascal(&event.name)));
-            let send = self.send(action, &event.name, event.many, schema, &id);
+        for ((event, schema), id) in action.events.iter().zip(&schemas.events).zip(&ids.events) {
+            let send = self.send(action, &event.name, event.many, schema, id);
             self.paths.insert(
                 paths::event(&action.name, "{id}", &event.name),
                 json!({"parameters": parameters, "post": send}),
@@ -101,6 +105,10 @@ impl<'a> Operations<'a> {
             "monitor": follow(&ids.monitor, "The status, always with 200."),
             "cancel": follow(&ids.cancel, "Ask the operation to stop."),
         });
+        for (event, id) in action.events.iter().zip(&ids.events) {
+            let link = follow(id, &format!("Send the event {}.", event.name));
+            accepted["links"][format!("event-{}", event.name)] = link;
+        }
         let ended = responses::with_body(
             "Ended within the time that `Prefer: wait` asked for: what `Location` answers.",
             &schemas.accepted,

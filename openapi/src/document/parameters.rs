@@ -44,7 +44,7 @@ pub(super) fn idempotency_key() -> Value {
         "name": "Idempotency-Key", "in": "header", "required": false,
         "description": "A name for this request, so that a repetition is recognised and changes nothing. Use one per \
                         piece of work.",
-        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
         "example": "order-4711",
     })
 }

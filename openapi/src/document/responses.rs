@@ -111,7 +111,7 @@ fn example(code: P) -> Value {
         "detail": code.explanation(),
         "instance": paths::operation("example", EXAMPLE_ID),
         "code": code.as_str(),
-        "requestId": "req-7f3a9c",
+        "requestId": "379a21897e6f78ce",
         "error": {"code": code.as_str(), "message": code.explanation()},
     })
 }
@@ -138,7 +138,7 @@ pub(super) fn headers(base: &str, action: &ActionDescription, required: &[&str],
 }
 
 fn header(base: &str, action: &ActionDescription, name: &str, required: bool) -> (String, Value) {
-    let url = |path: String| format!("{base}{path}?token=0hTqk9WfJ3xLrYb2");
+    let url = |path: String| format!("{base}{path}?token=EQAAAWsg74u7ygTWfBWYIshRICreSEyD");
     let (description, schema, example) = match name {
         "Location" => (
             "The status URL of the operation. Absolute, and a secret: whoever has it may read this status.",
@@ -150,9 +150,11 @@ fn header(base: &str, action: &ActionDescription, name: &str, required: bool) ->
             json!({"type": "string", "format": "uri"}),
             json!(url(paths::monitor(&action.name, EXAMPLE_ID))),
         ),
-        "ETag" => {
-            ("Names this status, for `If-None-Match`.", json!({"type": "string"}), json!("W/\"5fd1a09c\""))
-        }
+        "ETag" => (
+            "Names this status, for `If-None-Match`.",
+            json!({"type": "string"}),
+            json!("W/\"_YU2PcId2fM0AS8EJzEvNQ\""),
+        ),
         "Preference-Applied" => (
             "How long the answer was held, if `Prefer: wait` was honoured.",
             json!({"type": "string"}),

@@ -187,13 +187,13 @@ impl Own {
 
     /// A reference for `schema`, with the component that it needs: generators make better types of named schemas.
     fn name(&self, schema: Value, name: impl FnOnce() -> String) -> (Value, Option<(String, Value)>) {
-        if let Some((known, _)) = self.components.iter().find(|(_, component)| **component == schema) {
-            return (reference(known), None);
-        }
         let is_type =
             ["properties", "enum", "oneOf", "anyOf", "allOf"].iter().any(|word| schema.get(word).is_some());
         if !is_type {
             return (schema, None);
+        }
+        if let Some((known, _)) = self.components.iter().find(|(_, component)| **component == schema) {
+            return (reference(known), None);
         }
         let name = name();
         (reference(&name), Some((name, schema)))

@@ -207,11 +207,12 @@ fn operation_links_lead_to_operations() {
         .map(|(.., operation)| operation["operationId"].clone().to_string())
         .collect();
 
-    let links = &document["paths"]["/v1/actions/submit-talk"]["post"]["responses"]["202"]["links"];
+    let links = &document["paths"]["/v1/actions/request-approval"]["post"]["responses"]["202"]["links"];
 
     for link in links.as_object().unwrap().values() {
         assert!(ids.contains(&link["operationId"].to_string()), "{link}");
     }
+    assert_eq!(links["event-decision"]["operationId"], "sendDecisionToRequestApproval");
 }
 
 #[test]

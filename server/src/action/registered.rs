@@ -107,7 +107,7 @@ impl<A: Action> Handler for A {
         match serde_path_to_error::deserialize::<_, A::Input>(&mut json) {
             Ok(_) => Ok(()),
             Err(error) => {
-                Err(vec![InvalidField { pointer: pointer(error.path()), detail: detail(error.inner()) }])
+                Err(vec![InvalidField { pointer: pointer(error.path()), detail: misfit(error.inner()) }])
             }
         }
     }
@@ -144,10 +144,4 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         }
         pointer
     })
-}
-
-/// What serde says, without the place in the text, which is no help to a program.
-fn detail(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" at line ").map_or(text.clone(), |(reason, _)| reason.to_owned())
 }

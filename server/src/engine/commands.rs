@@ -99,6 +99,9 @@ impl Run {
                 return;
             }
         }
+        let outcome = if result.is_ok() { "succeeded" } else { "failed" };
+        metrics::counter!("raincheck_steps_total", "action" => self.action.name().clone(), "outcome" => outcome)
+            .increment(1);
         let result = result.map_err(Failure::into_final);
         let completion = match &result {
             Ok(value) => Completion::Value(value.clone()),

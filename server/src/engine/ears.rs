@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use jiff::Timestamp;
 
 use super::Inner;
-use crate::operation::{Operation, OperationId};
+use crate::clock;
+use crate::operation::{Operation, OperationId, State};
 use crate::store::Listener;
 
 /// Hears what the store has committed.
@@ -16,9 +17,11 @@ impl Listener for Ears {
     fn changed(&self, operation: &Arc<Operation>) {
         let Some(inner) = self.0.upgrade() else { return };
         inner.watchers.changed(operation.id);
-        if operation.state.is_terminal()
-            && let Some(running) = inner.runs().get_mut(&operation.id)
-        {
+        if !operation.state.is_terminal() {
+            return;
+        }
+        told(operation);
+        if let Some(running) = inner.runs().get_mut(&operation.id) {
             running.ended = true;
             if let Some(run) = &running.run {
                 run.stop();
@@ -42,4 +45,24 @@ impl Listener for Ears {
             inner.sweeper.due(at);
         }
     }
+}
+
+/// Tells metrics and log of an end.
+fn told(operation: &Operation) {
+    let outcome = match operation.state {
+        State::Succeeded => "succeeded",
+        State::Failed => "failed",
+        _ => "canceled",
+    };
+    let action = &operation.action;
+    metrics::counter!("raincheck_operations_ended_total", "action" => Arc::clone(action), "outcome" => outcome)
+        .increment(1);
+    let took = clock::until(operation.created_at, operation.updated_at);
+    metrics::histogram!("raincheck_operation_duration_seconds", "action" => Arc::clone(action))
+        .record(took.as_secs_f64());
+    let code = operation.problem.as_ref().map(|problem| problem.code.as_str());
+    tracing::debug!(
+        operation.id = %operation.id, action = %action, duration_ms = took.as_millis(), failure.code = code,
+        "operation {outcome}"
+    );
 }

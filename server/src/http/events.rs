@@ -86,9 +86,6 @@ pub(crate) async fn deliver<B: Buf, E>(
 
 fn check(event: &EventSettings, input: &Input) -> Result<(), Problem> {
     (event.check)(&input.text).map_err(|error| {
-        let text = error.to_string();
-        // The place in the text is no help to a program.
-        let detail = text.rsplit_once(" at line ").map_or(&*text, |(reason, _)| reason).to_owned();
-        input.does_not_fit(vec![InvalidField { pointer: String::new(), detail }])
+        input.does_not_fit(vec![InvalidField { pointer: String::new(), detail: misfit(&error) }])
     })
 }

@@ -131,19 +131,22 @@ fn right(app: &App, operation: &Operation, word: &str) -> Result<Right, Problem>
 /// What the server measures, in Prometheus' text format.
 pub(crate) async fn metrics(call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
     require(&app, &call, Caller::may_observe).await?;
-    let mut answer = (app.probes.metrics)().into_response();
+    let mut answer = (app.metrics)().into_response();
     let media_type = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
     Ok(answer)
 }
 
-/// Whether this process can take work.
+/// Whether this process can take work: it does not drain, and its store answers. Operations of actions that nobody
+/// here knows are no reason to stay away, but the operator should hear of them.
 pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Problem> {
-    let why_not =
-        if app.operations.is_draining() { Err("draining".to_owned()) } else { (app.probes.ready)() };
-    let (status, text) = match why_not {
-        Ok(()) => (StatusCode::OK, "ready".to_owned()),
-        Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+    let (status, text) = if app.operations.is_draining() {
+        (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
+    } else {
+        let unknown = app.operations.of_unknown_actions().await?;
+        let waiting =
+            unknown.iter().map(|(action, count)| format!("{count} operations wait for action {action}\n"));
+        (StatusCode::OK, std::iter::once("ready\n".to_owned()).chain(waiting).collect())
     };
     Ok(warp::reply::with_status(text, status).into_response())
 }

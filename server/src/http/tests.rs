@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::call::loopback;
 use super::front::Front;
-use super::{App, HttpSettings, Probes, routes};
+use super::{App, HttpSettings, routes};
 use crate::action::Registry;
 use crate::auth::{ApiKey, Authenticator};
 use crate::capability::Signer;
@@ -91,16 +91,16 @@ impl World {
             limits,
             signer.newest(),
         );
-        let app = Arc::new(App::new(
-            "127.0.0.1:8080".parse().unwrap(),
+        let app = Arc::new(App::new(super::Parts {
+            public: "127.0.0.1:8080".parse().unwrap(),
             operations,
             signer,
-            Authenticator::new(store.clone(), time, Some(&key)),
-            ContentSecret::new(store.content_secret().await.unwrap()),
+            authenticator: Authenticator::new(store.clone(), time, Some(&key)),
+            content_secret: ContentSecret::new(store.content_secret().await.unwrap()),
             settings,
-            Bytes::from_static(b"{\"openapi\":\"3.1.0\"}"),
-            Probes { metrics: Box::new(|| "up 1\n".to_owned()), ready: Box::new(|| Ok(())) },
-        ));
+            document: Bytes::from_static(b"{\"openapi\":\"3.1.0\"}"),
+            metrics: Box::new(|| "up 1\n".to_owned()),
+        }));
         Self {
             public: Front::new(Arc::clone(&app), routes::public(&app)),
             management: Front::new(Arc::clone(&app), routes::management(&app)),

@@ -136,6 +136,7 @@ async fn an_operation_of_an_unknown_action_waits_and_ends_by_its_deadline() {
 
     let process = world.boot(|_| ()).await;
     assert_eq!(process.read(id).await.state, State::Running);
+    assert_eq!(process.operations.of_unknown_actions().await.unwrap(), [("sleeper".into(), 1)]);
     process.advance(Duration::from_secs(3 * 24 * 3600));
 
     assert_eq!(process.ended(id).await.problem.as_ref().unwrap().code, "deadline-exceeded");

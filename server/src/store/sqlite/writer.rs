@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::oneshot;
@@ -202,11 +203,15 @@ impl Writer {
     fn transact(&mut self, batch: &mut [Box<dyn Job>]) -> Result<News, Failed> {
         self.execute("BEGIN IMMEDIATE").map_err(Failed::Transaction)?;
         let mut tx = Tx { connection: &self.connection, memory: &mut self.memory };
+        let writes = batch.len() as u64;
         for job in batch {
             job.apply(&mut tx).map_err(Failed::Write)?;
         }
         self.shown.begin();
+        let began = Instant::now();
         self.execute("COMMIT").map_err(Failed::Transaction)?;
+        metrics::histogram!("raincheck_store_commit_duration_seconds").record(began.elapsed().as_secs_f64());
+        metrics::counter!("raincheck_store_writes_total").increment(writes);
         Ok(self.memory.commit())
     }
 
