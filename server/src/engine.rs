@@ -22,7 +22,7 @@ mod timers;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ const FLUSH_SOON: Duration = Duration::from_millis(50);
 const FLUSH_LATE: Duration = Duration::from_secs(1);
 
 /// How many operations are taken over at a time.
-const CLAIM: usize = 4_096;
+const CLAIM: usize = 16_384;
 
 /// After a failed write: how long until the store is tried again, at first and at most.
 const STORE_PAUSE: Duration = Duration::from_millis(200);
@@ -123,6 +123,8 @@ pub(crate) struct Inner {
     permits: HashMap<Arc<str>, Arc<Semaphore>>,
     runs: Mutex<HashMap<OperationId, Running>>,
     count: watch::Sender<usize>,
+    /// Going down: what begins now, such as a start that was being accepted, runs no step any more.
+    draining: AtomicBool,
     /// Where handlers run: a runtime of their own, so that one that blocks cannot hold up anything else.
     handlers: Handle,
     /// Where everything else runs: accepting, timers, the sweeper.
@@ -177,6 +179,7 @@ impl Engine {
             permits,
             runs: Mutex::default(),
             count: watch::Sender::new(0),
+            draining: AtomicBool::new(false),
             handlers: handlers.handle().clone(),
             services,
             store,
@@ -200,14 +203,25 @@ impl Engine {
         inner.sweeper.catch_up(&*inner.store, inner.clock.now()).await?;
         let actions = inner.registry.names();
         let mut recovered = 0;
+        let mut batches = Vec::new();
         loop {
             let claimed = inner.store.claim(&actions, CLAIM).await?;
             if claimed.is_empty() {
                 break;
             }
             recovered += claimed.len();
-            for Claimed { operation, claim, history } in claimed {
-                inner.go_on(operation, claim, history);
+            // Begun there, they are run there: no thread has to wake another for each of them.
+            let inner = Arc::clone(inner);
+            batches.push(inner.handlers.clone().spawn(async move {
+                for Claimed { operation, claim, history } in claimed {
+                    inner.go_on(operation, claim, history);
+                }
+            }));
+        }
+        // Each has begun before anyone can send it a signal.
+        for batch in batches {
+            if batch.await.is_err() {
+                return Err(StoreError::Closed);
             }
         }
         Ok(recovered)
@@ -241,7 +255,12 @@ impl Engine {
     /// Lets running steps end and their results be written, for as long as `patience`; starts nothing new. What has not
     /// ended goes on in the next process.
     pub(crate) async fn shut_down(&self, patience: Duration) {
-        let runs: Vec<_> = self.inner.runs().values().filter_map(|running| running.run.clone()).collect();
+        // Under the lock: each run is either among these, or begins with the flag up.
+        let runs: Vec<_> = {
+            let runs = self.inner.runs();
+            self.inner.draining.store(true, Ordering::Release);
+            runs.values().filter_map(|running| running.run.clone()).collect()
+        };
         for run in &runs {
             run.core().draining = true;
             run.bell.ring();
@@ -294,6 +313,8 @@ impl Inner {
                 // A replay of an operation that runs here must leave it there.
                 if runs.get(&id).is_some_and(|running| running.run.is_none()) {
                     runs.remove(&id);
+                    // Another run may have been counted while this was among them.
+                    self.counted(&runs);
                 }
                 None
             }
@@ -327,6 +348,7 @@ impl Inner {
         let running = runs.entry(id).or_default();
         run.signaled.store(running.signaled, Ordering::Release);
         run.ended.store(running.ended, Ordering::Release);
+        run.core().draining = self.draining.load(Ordering::Acquire);
         running.run = Some(Arc::clone(&run));
         self.counted(&runs);
         drop(runs);

@@ -52,7 +52,9 @@ impl Metrics {
     pub fn set_up() -> Result<Self, TelemetryError> {
         // Histograms are kept as buckets: quantiles over samples cannot be added up over several servers.
         let builder = PrometheusBuilder::new().set_buckets(&SECONDS)?;
-        Ok(Self(builder.install_recorder()?))
+        let metrics = Self(builder.install_recorder()?);
+        describe();
+        Ok(metrics)
     }
 
     /// All of them, in the text format of Prometheus.
@@ -65,6 +67,28 @@ impl Metrics {
     pub fn tidy(&self) {
         self.0.run_upkeep();
     }
+}
+
+fn describe() {
+    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    describe_counter!("raincheck_operations_accepted_total", "Operations that this process has accepted.");
+    describe_counter!("raincheck_operations_ended_total", "Operations that ended, by their outcome.");
+    describe_gauge!(
+        "raincheck_operations_running",
+        "Operations that this process runs, waiting ones included."
+    );
+    describe_histogram!(
+        "raincheck_operation_duration_seconds",
+        Unit::Seconds,
+        "From the acceptance of an operation to its end."
+    );
+    describe_counter!("raincheck_steps_total", "Steps that ended, by their outcome.");
+    describe_counter!("raincheck_store_writes_total", "Writes to the store; many share one commit.");
+    describe_histogram!(
+        "raincheck_store_commit_duration_seconds",
+        Unit::Seconds,
+        "How long a commit took, with its sync."
+    );
 }
 
 impl std::fmt::Debug for Metrics {

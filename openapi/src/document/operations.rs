@@ -140,7 +140,8 @@ impl<'a> Operations<'a> {
             P::Draining,
             P::StoreUnavailable,
         ]);
-        responses.outcomes(&action.failures, &schemas.problem);
+        let with_outcome = ["Location", "Operation-Location", "Preference-Applied", "Idempotent-Replayed"];
+        responses.outcomes(&action.failures, &schemas.problem, self.headers(action, &[], &with_outcome));
         json!({
             "operationId": ids.start,
             "tags": [action.name],
@@ -181,7 +182,8 @@ impl<'a> Operations<'a> {
             ),
         );
         responses.problems(&READ_PROBLEMS);
-        responses.outcomes(&action.failures, &schemas.problem);
+        let with_outcome = self.headers(action, &[], &["Preference-Applied"]);
+        responses.outcomes(&action.failures, &schemas.problem, with_outcome);
         json!({
             "operationId": ids.status,
             "tags": [action.name],

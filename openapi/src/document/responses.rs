@@ -18,6 +18,7 @@ pub(super) struct Responses {
     known: BTreeMap<u16, Value>,
     problems: BTreeMap<u16, Vec<String>>,
     outcomes: BTreeMap<u16, Value>,
+    outcome_headers: Map<String, Value>,
 }
 
 impl Responses {
@@ -33,8 +34,11 @@ impl Responses {
         }
     }
 
-    /// Adds the problems that an ended operation answers with; `schema` has its status view.
-    pub(super) fn outcomes(&mut self, failures: &BTreeMap<String, u16>, schema: &Value) {
+    /// Adds the problems that an ended operation answers with; `schema` has its status view, `headers` come with it.
+    pub(super) fn outcomes(&mut self, failures: &BTreeMap<String, u16>, schema: &Value, headers: Value) {
+        if let Value::Object(headers) = headers {
+            self.outcome_headers = headers;
+        }
         for code in OUTCOMES {
             self.code(code.status(), code.as_str());
             self.outcomes.insert(code.status(), schema.clone());
@@ -54,10 +58,16 @@ impl Responses {
 
     /// The answers by status. Problems without an operation are the same everywhere, and are referred to.
     pub(super) fn finish(self, media_type: &str) -> Map<String, Value> {
-        let Self { mut known, problems, outcomes } = self;
+        let Self { mut known, problems, outcomes, outcome_headers } = self;
         for (status, codes) in problems {
             let response = match outcomes.get(&status) {
-                Some(schema) => problem(media_type, status, &codes, &json!({"schema": schema})),
+                Some(schema) => {
+                    let mut outcome = problem(media_type, status, &codes, &json!({"schema": schema}));
+                    if let Value::Object(headers) = &mut outcome["headers"] {
+                        headers.extend(outcome_headers.clone());
+                    }
+                    outcome
+                }
                 None => json!({"$ref": format!("#/components/responses/{}", name(status))}),
             };
             known.insert(status, response);

@@ -10,6 +10,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::port::Port;
 use super::{Action, Context, Failure, Settings};
 use crate::Json;
+use crate::json::misfit;
 
 /// An action as the engine and the documents see it.
 pub struct Registered {

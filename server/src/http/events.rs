@@ -20,6 +20,7 @@ use crate::Json;
 use crate::action::EventSettings;
 use crate::auth::Caller;
 use crate::capability::Right;
+use crate::json::misfit;
 use crate::operation::Operation;
 use crate::store::{EventKey, Signaled};
 
