@@ -1,0 +1,20 @@
+//! End to end: real servers, real sockets, real clients. One binary, a module for each feature.
+
+mod harness;
+
+mod architecture;
+mod binary;
+mod cli;
+mod connections;
+mod contract_errors;
+mod contract_start;
+mod contract_status;
+mod durability;
+mod least_privilege;
+mod logs;
+mod openapi;
+mod readme;
+mod replies;
+mod sdk;
+mod start;
+mod synced_first;

@@ -1,0 +1,3 @@
+//! What the tests share with the programs that they start. The tests live in `e2e/`, the benchmarks in `bench/`.
+
+pub mod effects;
