@@ -26,13 +26,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::task::{AbortHandle, JoinHandle};
 
-use self::core::Core;
+use self::core::{Core, Queued};
 use self::drive::{Driver, Ended};
 use self::ears::Ears;
 use self::run::Run;
@@ -42,7 +42,7 @@ use crate::Json;
 use crate::action::{Registered, Registry};
 use crate::clock::{Clock, after};
 use crate::journal::Record;
-use crate::operation::{Operation, OperationId};
+use crate::operation::{Operation, OperationId, State};
 use crate::store::{Accepted, Claim, Claimed, Found, NewOperation, Store, StoreError};
 use crate::watch::Watchers;
 
@@ -123,8 +123,11 @@ pub(crate) struct Inner {
     permits: HashMap<Arc<str>, Arc<Semaphore>>,
     runs: Mutex<HashMap<OperationId, Running>>,
     count: watch::Sender<usize>,
-    /// Going down: what begins now, such as a start that was being accepted, runs no step any more.
+    /// The process is going down: what begins now, such as a start that was being accepted, runs no step any more.
+    /// Changes under the lock of `runs`.
     draining: AtomicBool,
+    /// Operations are being taken over: what is heard of any is noted. Changes under the lock of `runs`.
+    recovering: AtomicBool,
     /// Where handlers run: a runtime of their own, so that one that blocks cannot hold up anything else.
     handlers: Handle,
     /// Where everything else runs: accepting, timers, the sweeper.
@@ -135,6 +138,8 @@ pub(crate) struct Inner {
 #[derive(Default)]
 struct Running {
     run: Option<Arc<Run>>,
+    /// How many calls are accepting it: a call can be repeated before it is answered.
+    accepting: u32,
     /// What was heard of it before it ran.
     signaled: bool,
     ended: bool,
@@ -180,6 +185,7 @@ impl Engine {
             runs: Mutex::default(),
             count: watch::Sender::new(0),
             draining: AtomicBool::new(false),
+            recovering: AtomicBool::new(false),
             handlers: handlers.handle().clone(),
             services,
             store,
@@ -200,31 +206,35 @@ impl Engine {
     /// If the store cannot be read.
     pub(crate) async fn recover(&self) -> Result<usize, StoreError> {
         let inner = &self.inner;
+        inner.recovering.store(true, Ordering::Relaxed);
+        let recovered = self.take_over().await;
+        let mut runs = inner.runs();
+        inner.recovering.store(false, Ordering::Relaxed);
+        runs.retain(|_, running| running.run.is_some() || running.accepting > 0);
+        inner.counted(&runs);
+        recovered
+    }
+
+    async fn take_over(&self) -> Result<usize, StoreError> {
+        let inner = &self.inner;
         inner.sweeper.catch_up(&*inner.store, inner.clock.now()).await?;
         let actions = inner.registry.names();
         let mut recovered = 0;
-        let mut batches = Vec::new();
+        let mut beginning = None;
         loop {
             let claimed = inner.store.claim(&actions, CLAIM).await?;
+            // One batch after the other, so that those who queue do so in the order of their acceptance; the store
+            // reads the next one meanwhile.
+            if let Some(beginning) = beginning.take() {
+                done(beginning).await?;
+            }
             if claimed.is_empty() {
-                break;
+                return Ok(recovered);
             }
             recovered += claimed.len();
             // Begun there, they are run there: no thread has to wake another for each of them.
-            let inner = Arc::clone(inner);
-            batches.push(inner.handlers.clone().spawn(async move {
-                for Claimed { operation, claim, history } in claimed {
-                    inner.go_on(operation, claim, history);
-                }
-            }));
+            beginning = Some(inner.handlers.spawn(Arc::clone(inner).go_on_with(claimed)));
         }
-        // Each has begun before anyone can send it a signal.
-        for batch in batches {
-            if batch.await.is_err() {
-                return Err(StoreError::Closed);
-            }
-        }
-        Ok(recovered)
     }
 
     /// Accepts an operation and runs it: in a task of its own, so that a caller who hangs up changes nothing.
@@ -299,7 +309,7 @@ impl Inner {
     ) -> (Result<Accepted, StoreError>, Option<(Arc<Run>, Json)>) {
         let id = new.operation.id;
         let (input, action) = (new.input.clone(), self.registry.find(&new.operation.action).cloned());
-        self.runs().entry(id).or_default();
+        self.runs().entry(id).or_default().accepting += 1;
         let accepted = self.store.accept(new).await;
         let started = match (&accepted, action) {
             (Ok(Accepted::New(operation, claim)), Some(action)) => {
@@ -308,18 +318,28 @@ impl Inner {
                 let core = Core::new([].into(), [].into(), 1);
                 Some((self.begin(action, Arc::clone(operation), *claim, core), input))
             }
-            _ => {
-                let mut runs = self.runs();
-                // A replay of an operation that runs here must leave it there.
-                if runs.get(&id).is_some_and(|running| running.run.is_none()) {
-                    runs.remove(&id);
-                    // Another run may have been counted while this was among them.
-                    self.counted(&runs);
-                }
-                None
-            }
+            _ => None,
         };
+        let mut runs = self.runs();
+        if let Some(running) = runs.get_mut(&id) {
+            running.accepting -= 1;
+            // A replay of an operation that runs here, or is about to, must leave it there.
+            if running.run.is_none() && running.accepting == 0 {
+                runs.remove(&id);
+                // Another run may have been counted while this was among them.
+                self.counted(&runs);
+            }
+        }
+        drop(runs);
         (accepted, started)
+    }
+
+    async fn go_on_with(self: Arc<Self>, claimed: Vec<Claimed>) -> Result<(), StoreError> {
+        for Claimed { operation, claim, history } in claimed {
+            self.go_on(Arc::clone(&operation), claim, history);
+            self.catch_up_cancel(&operation).await?;
+        }
+        Ok(())
     }
 
     /// Goes on with what an earlier run left.
@@ -340,9 +360,13 @@ impl Inner {
         action: Arc<Registered>,
         operation: Arc<Operation>,
         claim: Claim,
-        core: Core,
+        mut core: Core,
     ) -> Arc<Run> {
         let id = operation.id;
+        if operation.state == State::NotStarted {
+            // Here, and not when its task gets to run: tasks do not start in the order in which they were spawned.
+            core.turn = self.permit(action.name());
+        }
         let run = Run::new(Arc::clone(self), action, operation, claim, core);
         let mut runs = self.runs();
         let running = runs.entry(id).or_default();
@@ -370,7 +394,7 @@ impl Inner {
                 Ended::Failed(error) => {
                     tracing::error!(operation.id = %id, %error, retry_in = ?pause, "the store failed; the operation will be run again");
                 }
-                Ended::Finished | Ended::Stopped | Ended::Drained => break,
+                Ended::Finished | Ended::Stopped | Ended::Fenced | Ended::Drained => break,
             }
             let again = loop {
                 self.clock.sleep_until(after(self.clock.now(), pause)).await;
@@ -415,14 +439,29 @@ impl Inner {
         Ok(Some((self.begin(Arc::clone(&run.action), operation, run.claim, core), input, seen)))
     }
 
+    /// Takes note of what was heard of an operation that runs here, or is about to.
+    fn heard(&self, id: OperationId, note: impl FnOnce(&mut Running)) {
+        let mut runs = self.runs();
+        if self.recovering.load(Ordering::Relaxed) {
+            note(runs.entry(id).or_default());
+        } else if let Some(running) = runs.get_mut(&id) {
+            note(running);
+        }
+    }
+
     fn is_limited(&self, action: &str) -> bool {
         self.permits.contains_key(action)
     }
 
-    /// The right to run a step of `action`, first come first served.
-    fn permit(&self, action: &str) -> Option<BoxFuture<'static, Option<OwnedSemaphorePermit>>> {
+    /// The right to run a step of `action`, first come first served: its place in the queue is that of this call.
+    fn permit(&self, action: &str) -> Option<Queued> {
         let permits = Arc::clone(self.permits.get(action)?);
-        Some(Box::pin(async move { permits.acquire_owned().await.ok() }))
+        let mut turn: Queued = Box::pin(async move { permits.acquire_owned().await.ok() });
+        // It queues when it is polled for the first time.
+        Some(match (&mut turn).now_or_never() {
+            Some(permit) => Box::pin(std::future::ready(permit)),
+            None => turn,
+        })
     }
 
     /// When a status that is published now is to be shown.
@@ -435,4 +474,9 @@ impl Inner {
         // Nothing in here can be left half done by a panic.
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Waits for a batch. Its task ends early only with its runtime.
+async fn done(batch: JoinHandle<Result<(), StoreError>>) -> Result<(), StoreError> {
+    batch.await.unwrap_or(Err(StoreError::Closed))
 }

@@ -88,7 +88,7 @@ pub trait Port: Send + Sync {
     /// Publishes a custom status or a progress. Silent during replay.
     fn publish(&self, published: Published);
 
-    /// Ready once the operation was asked to stop.
+    /// Ready once the operation was asked to stop, or its run is over.
     fn poll_canceled(&self, task: &mut Task<'_>) -> Poll<()>;
 
     /// A URL that lets whoever has it send the event to this operation.

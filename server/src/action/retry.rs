@@ -96,6 +96,9 @@ impl RetryPolicy {
         if failures >= self.attempts {
             return None;
         }
+        if self.first.is_zero() {
+            return Some(Duration::ZERO);
+        }
         let grown = self.first.as_secs_f64() * self.factor.powf(f64::from(failures.saturating_sub(1)));
         let capped = grown.min(self.maximum.as_secs_f64());
         let spread = 1.0 + self.jitter * (2.0 * dice - 1.0);
@@ -128,6 +131,13 @@ mod tests {
     fn the_last_attempt_is_the_last() {
         assert_eq!(RetryPolicy::never().delay(1, 0.5), None);
         assert_eq!(RetryPolicy::new(0).delay(1, 0.5), None);
+    }
+
+    #[test]
+    fn no_wait_stays_no_wait_however_often() {
+        let policy = RetryPolicy::new(u32::MAX).first(Duration::ZERO);
+
+        assert_eq!(policy.delay(1_000_000, 0.5), Some(Duration::ZERO));
     }
 
     #[test]

@@ -132,7 +132,8 @@ impl<S> StepContext<S> {
         self.port.publish(Published { percent: Some(percent.min(100)), custom_status: None });
     }
 
-    /// Ends once the operation was asked to stop. The step may then finish within the action's grace.
+    /// Ends once the operation was asked to stop; the step may then finish within the action's grace. Ends as well when
+    /// the run is over, for tasks that a step has spawned and left.
     ///
     /// # Cancel safety
     /// Nothing is lost when it is dropped.

@@ -25,7 +25,7 @@ impl Inner {
     ) -> AbortHandle {
         let inner = Arc::clone(self);
         let task = self.services.spawn(async move {
-            let result = inner.child(&parent.operation, id, &action, input).await;
+            let result = inner.child(&parent, id, &action, input).await;
             parent.child_ended(ticket, id, result);
         });
         task.abort_handle()
@@ -33,7 +33,7 @@ impl Inner {
 
     async fn child(
         self: &Arc<Self>,
-        parent: &Operation,
+        parent: &Arc<Run>,
         id: OperationId,
         action: &str,
         input: Json,
@@ -58,7 +58,7 @@ impl Inner {
                 Ok(Some(result)) => return result,
                 Ok(None) => watch.changed().await,
                 Err(error) => {
-                    tracing::error!(operation.id = %parent.id, child.id = %id, %error, retry_in = ?pause, "the store failed");
+                    tracing::error!(operation.id = %parent.operation.id, child.id = %id, %error, retry_in = ?pause, "the store failed");
                     self.clock.sleep_until(after(self.clock.now(), pause)).await;
                     pause = (pause * 2).min(LONGEST_STORE_PAUSE);
                 }
@@ -69,7 +69,7 @@ impl Inner {
     /// The child's result, if it has ended; starts it if it does not exist.
     async fn child_once(
         self: &Arc<Self>,
-        parent: &Operation,
+        parent: &Arc<Run>,
         id: OperationId,
         action: &Registered,
         input: &Json,
@@ -104,11 +104,12 @@ impl Inner {
 
     async fn submit_child(
         self: &Arc<Self>,
-        parent: &Operation,
+        run: &Arc<Run>,
         id: OperationId,
         action: &Registered,
         input: Json,
     ) -> Result<(), StoreError> {
+        let parent = &run.operation;
         let now = self.clock.now();
         let settings = action.settings();
         let operation = Operation {
@@ -134,10 +135,32 @@ impl Inner {
         // A parent that holds a place must not wait for another one.
         let limits = ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX };
         let new = NewOperation { operation, input, idempotency: None, limits };
-        self.submit(new).await.map(drop)
+        // A task of its own: whoever waits for the child may be told of a cancel and go.
+        let (inner, run) = (Arc::clone(self), Arc::clone(run));
+        let submitted = self.services.spawn(async move {
+            let accepted = inner.submit(new).await;
+            // A cancel that was passed on before the child was accepted has found nothing.
+            if run.core().canceled_children.contains(&id) {
+                inner.cancel_child(id);
+            }
+            accepted
+        });
+        submitted.await.unwrap_or(Err(StoreError::Closed)).map(drop)
     }
 
-    /// Passes a cancel on. If the process dies before, the parent's next run passes it on again.
+    /// Passes a cancel on that the process died with, if its parent has ended by it: no run of that will.
+    pub(super) async fn catch_up_cancel(self: &Arc<Self>, child: &Operation) -> Result<(), StoreError> {
+        let Some(parent) = child.parent.filter(|_| child.state != State::Canceling) else { return Ok(()) };
+        if let Some(Found::Operation(parent)) = self.store.read(parent).await?
+            && parent.state == State::Canceled
+        {
+            self.cancel_child(child.id);
+        }
+        Ok(())
+    }
+
+    /// Passes a cancel on. If the process dies before, the parent's next run passes it on again, or the recovery of the
+    /// child does.
     pub(super) fn cancel_child(self: &Arc<Self>, id: OperationId) {
         let inner = Arc::clone(self);
         self.services.spawn(async move {

@@ -15,6 +15,12 @@ impl Run {
     /// A step whose time is its own: it may start only when everything before it is durable.
     fn poll_step(&self, core: &mut Core, ticket: Ticket, slot: &mut Slot) -> Poll<Turn> {
         let now = self.engine.clock.now();
+        if let Some(result) = slot.proposed.take()
+            && let Phase::Running { attempt, .. } = slot.phase
+        {
+            self.attempt_ended(core, ticket, slot, attempt, result);
+            return Poll::Pending;
+        }
         let given_up = match (&slot.phase, core.cancel) {
             (Phase::Running { .. }, Cancel::Observed(grace)) if slot.canceled => now >= grace,
             _ => slot.canceled,
@@ -53,7 +59,10 @@ impl Run {
             return Poll::Pending;
         }
         if self.engine.is_limited(self.action.name()) && core.permit.is_none() {
-            core.wants_permit = true;
+            if !std::mem::replace(&mut core.wants_permit, true) {
+                // The driver has looked for wishes before it polled the handler: it has to look again.
+                self.bell.ring();
+            }
             return Poll::Pending;
         }
         let ends = match &slot.command {
@@ -155,7 +164,16 @@ impl Run {
                 slot.result = Some(Json::of(&time).map(Some).map_err(Into::into));
             }
             Command::Child { action, input } => {
-                if matches!(slot.phase, Phase::Issued) && core.durable >= slot.after && !core.draining {
+                if let (Phase::Child(child, _), Some(result)) = (&slot.phase, slot.proposed.take()) {
+                    tracing::debug!(operation.id = %self.operation.id, child.id = %child, "child operation ended");
+                    let completion = match &result {
+                        Ok(value) => Completion::Value(value.clone()),
+                        Err(failure) => Completion::Failure(failure.clone()),
+                    };
+                    self.record(core, Entry::ChildEnded { command: slot.id.clone(), result: completion });
+                    slot.result = Some(result.map(Some));
+                } else if matches!(slot.phase, Phase::Issued) && core.durable >= slot.after && !core.draining
+                {
                     let child = self.operation.id.child(&slot.id);
                     if let Some(run) = self.this.upgrade() {
                         let task = self.engine.start_child(run, ticket, child, action, input);

@@ -1,8 +1,9 @@
 //! The state of a run: the commands that its handler waits for, and what was decided but is not on the disk yet.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::AbortHandle;
@@ -10,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::timers::TimerKey;
 use crate::Json;
 use crate::action::Failure;
-use crate::action::port::Command;
+use crate::action::port::{Command, Turn};
 use crate::journal::{CommandId, Entry};
 use crate::operation::{OperationId, Published};
 
@@ -24,6 +25,9 @@ pub(super) enum Cancel {
     Observed(Timestamp),
 }
 
+/// A place in the queue for a permit.
+pub(super) type Queued = BoxFuture<'static, Option<OwnedSemaphorePermit>>;
+
 /// The state of a run. Everything that happens to it happens under one short lock.
 pub(super) struct Core {
     /// What an earlier run learned, while this one has not been told all of it. Most operations never need it.
@@ -32,7 +36,17 @@ pub(super) struct Core {
     /// Events that came and were not taken: (sequence, name, body), by arrival.
     pub(super) events: VecDeque<(u64, String, Json)>,
     pub(super) cancel: Cancel,
+    /// The handler is being told of the cancel.
+    telling: bool,
+    /// Nothing is decided while the handler is told something: it has to rest first, as it will in a replay.
+    pub(super) holding: bool,
+    /// The command that has a result which the handler is told next.
+    pub(super) decided: Option<usize>,
+    /// The commands that have to look again, because nothing could be decided when they did.
+    asking: VecDeque<usize>,
     pub(super) cancel_wakers: Vec<Waker>,
+    /// The children to which a cancel was passed on.
+    pub(super) canceled_children: Vec<OperationId>,
     /// Entries that were decided, but not sent to the store yet.
     pub(super) fresh: Vec<Entry>,
     /// How many entries the journal has, fresh ones included, and how many of them are durable.
@@ -43,6 +57,10 @@ pub(super) struct Core {
     pub(super) flush_due: bool,
     pub(super) permit: Option<OwnedSemaphorePermit>,
     pub(super) wants_permit: bool,
+    /// Its place in the queue for its first permit, until the driver takes it.
+    pub(super) turn: Option<Queued>,
+    /// The run has ended: what is still out there of it, in tasks that a step has spawned, is told to stop.
+    pub(super) over: bool,
     /// No new steps: the process is going down.
     pub(super) draining: bool,
     /// Why the operation cannot go on, for operators.
@@ -76,6 +94,12 @@ pub(super) struct Slot {
     pub(super) command: Command,
     pub(super) phase: Phase,
     pub(super) result: Option<Result<Option<Json>, Failure>>,
+    /// The handler may have the result.
+    pub(super) told: bool,
+    /// It has to look again once something can be decided.
+    asks: bool,
+    /// What a step's attempt or a child gave: no result before it is decided that it is.
+    pub(super) proposed: Option<Result<Json, Failure>>,
     /// A cancel was observed while it was pending.
     pub(super) canceled: bool,
     /// It may depend on this many entries: it touches the world only when they are durable.
@@ -98,6 +122,37 @@ pub(super) enum Phase {
 }
 
 impl Slot {
+    pub(super) const fn new(id: CommandId, command: Command, phase: Phase, after: usize) -> Self {
+        Self {
+            id,
+            command,
+            phase,
+            result: None,
+            told: false,
+            asks: false,
+            proposed: None,
+            canceled: false,
+            after,
+            waker: None,
+            timer: None,
+        }
+    }
+
+    /// The handler is told `result`.
+    pub(super) fn tell(&mut self, result: Result<Option<Json>, Failure>) {
+        self.result = Some(result);
+        self.told = true;
+        self.wake();
+    }
+
+    /// Where it is while nothing is decided: a running attempt goes on, but nothing comes of it yet.
+    pub(super) const fn poll_held(&self) -> Poll<Turn> {
+        match self.phase {
+            Phase::Running { .. } if self.proposed.is_none() => Poll::Ready(Turn::Run),
+            _ => Poll::Pending,
+        }
+    }
+
     pub(super) fn wake(&mut self) {
         if let Some(waker) = self.waker.take() {
             waker.wake();
@@ -138,7 +193,12 @@ impl Core {
             slots: Vec::new(),
             events,
             cancel: Cancel::No,
+            telling: false,
+            holding: true,
+            decided: None,
+            asking: VecDeque::new(),
             cancel_wakers: Vec::new(),
+            canceled_children: Vec::new(),
             fresh: Vec::new(),
             entries,
             durable: entries,
@@ -147,6 +207,8 @@ impl Core {
             flush_due: false,
             permit: None,
             wants_permit: false,
+            turn: None,
+            over: false,
             draining: false,
             fatal: None,
         }
@@ -170,9 +232,50 @@ impl Core {
         self.replay.as_ref()?.entries.front().map(|entry| entry.command().unwrap_or("a cancel").to_owned())
     }
 
-    /// Replay is over: every command looks for itself now.
-    pub(super) fn wake_all(&mut self) {
-        self.slots.iter_mut().flatten().for_each(Slot::wake);
+    /// Every command looks again, once the handler has been told what it is being told.
+    pub(super) fn ask_all(&mut self) {
+        self.holding = true;
+        self.asking = (0..self.slots.len()).collect();
+        self.slots.iter_mut().flatten().for_each(|slot| slot.asks = true);
+    }
+
+    /// The command in `slot` found that nothing can be decided now.
+    pub(super) fn ask(&mut self, place: usize, slot: &mut Slot) {
+        if !std::mem::replace(&mut slot.asks, true) {
+            self.asking.push_back(place);
+        }
+    }
+
+    /// The handler rests: tells it what was decided, or lets one command more decide something. One at a time: whatever
+    /// else the handler does with a result is done before there is another one, in the first run as in a replay. False
+    /// if there is nothing to tell and nobody to ask.
+    pub(super) fn go_on(&mut self) -> bool {
+        if let Some(slot) = self.decided.take().and_then(|place| self.slots.get_mut(place)?.as_mut()) {
+            slot.told = true;
+            slot.wake();
+            return true;
+        }
+        if self.telling {
+            let untold = |slot: &&mut Slot| slot.canceled && !slot.is_step() && !slot.told;
+            if let Some(slot) = self.slots.iter_mut().flatten().find(untold) {
+                slot.tell(Err(Failure::canceled()));
+                return true;
+            }
+            self.telling = false;
+        }
+        if self.replay.is_some() {
+            return false;
+        }
+        self.holding = false;
+        while let Some(place) = self.asking.pop_front() {
+            if let Some(Some(slot)) = self.slots.get_mut(place)
+                && std::mem::take(&mut slot.asks)
+            {
+                slot.wake();
+                return true;
+            }
+        }
+        false
     }
 
     /// Tells every command that could not start before to look again.
@@ -193,25 +296,23 @@ impl Core {
         }
     }
 
-    /// The handler is told of the cancel, now: what it awaits at this point returns `Canceled`. A running step may go
-    /// on until `grace`; it ends with an entry of its own.
+    /// The handler is told of the cancel: what it awaits at this point returns `Canceled`, one command after the other,
+    /// before anything else happens. A running step may go on until `grace`; it ends with an entry of its own.
     pub(super) fn observe_cancel(&mut self, grace: Timestamp) {
         self.cancel = Cancel::Observed(grace);
-        for slot in self.slots.iter_mut().flatten() {
-            slot.canceled = true;
-            if !slot.is_step() {
-                slot.result = Some(Err(Failure::canceled()));
-            }
-            slot.wake();
-        }
+        self.telling = true;
+        self.slots.iter_mut().flatten().for_each(|slot| slot.canceled = true);
+        self.ask_all();
         self.cancel_wakers.drain(..).for_each(Waker::wake);
     }
 
-    pub(super) fn children(&self) -> Vec<OperationId> {
-        let child = |slot: &Slot| match slot.phase {
-            Phase::Child(id, _) => Some(id),
-            _ => None,
-        };
-        self.slots.iter().flatten().filter_map(child).collect()
+    /// The children of `parent` that are waited for. Those of an earlier run may be under way although this one has not
+    /// got to them; one that nobody has started is not there to be told anything.
+    pub(super) fn children(&self, parent: OperationId) -> Vec<OperationId> {
+        let waiting = self.slots.iter().flatten();
+        waiting
+            .filter(|slot| matches!(slot.command, Command::Child { .. }))
+            .map(|slot| parent.child(&slot.id))
+            .collect()
     }
 }

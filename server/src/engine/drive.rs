@@ -11,9 +11,8 @@ use std::task::{Context as Task, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use futures_util::future::BoxFuture;
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::core::{Cancel, Fatal};
+use super::core::{Cancel, Fatal, Queued};
 use super::outcome;
 use super::replay::replay;
 use super::run::Run;
@@ -30,8 +29,10 @@ use crate::store::{Appended, Change, StoreError};
 pub(super) enum Ended {
     /// The operation has its outcome.
     Finished,
-    /// The operation ended from outside, or somebody else runs it.
+    /// The operation ended from outside.
     Stopped,
+    /// Somebody else runs the operation now, and its children go on with it.
+    Fenced,
     /// The process goes down; the operation goes on in another.
     Drained,
     /// The store failed; what was not written is to be done again.
@@ -55,7 +56,7 @@ pub(super) struct Driver {
     append: Option<Append>,
     outcome: Option<Outcome>,
     intake: Option<BoxFuture<'static, Result<Vec<Record>, StoreError>>>,
-    permit: Option<BoxFuture<'static, Option<OwnedSemaphorePermit>>>,
+    permit: Option<Queued>,
     /// Up to which entry the journal was read.
     seen: Option<u64>,
 }
@@ -74,8 +75,11 @@ impl Driver {
         let handler = Arc::clone(&run.action).run(run.clone(), input);
         let waits_for_its_turn =
             run.operation.state == State::NotStarted && run.engine.is_limited(run.action.name());
+        let mut permit = None;
         if waits_for_its_turn {
-            run.core().wants_permit = true;
+            let mut core = run.core();
+            core.wants_permit = true;
+            permit = core.turn.take();
         } else if run.operation.state == State::NotStarted {
             run.publish(Published::default());
         }
@@ -87,7 +91,7 @@ impl Driver {
             append: None,
             outcome: None,
             intake: None,
-            permit: None,
+            permit,
             seen,
         }
     }
@@ -96,7 +100,11 @@ impl Driver {
     pub(super) async fn drive(mut self) -> Ended {
         let ended = std::future::poll_fn(|task| self.poll(task)).await;
         if matches!(ended, Ended::Stopped) {
-            self.run.cancel_children();
+            self.run.cancel_children(&mut self.run.core());
+        }
+        // What is on its way to the disk gets there, or not: the next run must know which when it reads the journal.
+        if let (Ended::Failed(_), Some(append)) = (&ended, self.append.take()) {
+            let _ = append.answer.await;
         }
         ended
     }
@@ -130,7 +138,7 @@ impl Driver {
             }
             self.poll_permit(task);
             self.poll_handler(task);
-            if self.run.bell.rung() || self.replay_next() || self.observe_cancel() {
+            if self.run.bell.rung() || self.go_on() || self.replay_next() || self.observe_cancel() {
                 continue;
             }
             self.give_up_if_fatal();
@@ -158,7 +166,8 @@ impl Driver {
                 core.wake_waiting();
                 Poll::Pending
             }
-            Ok(Appended::Fenced | Appended::AlreadyFinished) => Poll::Ready(Ended::Stopped),
+            Ok(Appended::AlreadyFinished) => Poll::Ready(Ended::Stopped),
+            Ok(Appended::Fenced) => Poll::Ready(Ended::Fenced),
             Err(error) => Poll::Ready(Ended::Failed(error)),
         }
     }
@@ -238,9 +247,19 @@ impl Driver {
 
     /// The handler is done: its last results and its end are one change.
     fn finish(&mut self, outcome: Outcome) {
-        self.handler = None;
+        self.drop_handler();
         self.run.core().replay = None;
         self.outcome = Some(outcome);
+    }
+
+    /// What a handler holds is the user's, and may panic when it is dropped before its time.
+    fn drop_handler(&mut self) {
+        let handler = self.handler.take();
+        if std::panic::catch_unwind(AssertUnwindSafe(|| drop(handler))).is_err() {
+            tracing::error!(
+                operation.id = %self.run.operation.id, action = %self.run.operation.action, "the handler panicked as it was dropped"
+            );
+        }
     }
 
     /// Hands over the next result of an earlier run. The handler rests, so whoever gets it is waiting for it by now.
@@ -255,7 +274,7 @@ impl Driver {
             let replayed = replay(&self.run, &mut core, &rest, entry);
             if rest.entries.is_empty() {
                 // From here on it is live: what waited for its turn may go.
-                core.wake_all();
+                core.ask_all();
             } else {
                 core.replay = Some(rest);
             }
@@ -267,6 +286,10 @@ impl Driver {
         let outcome = outcome::mismatch(&self.run, &reason);
         self.finish(outcome);
         true
+    }
+
+    fn go_on(&self) -> bool {
+        self.run.core().go_on()
     }
 
     fn observe_cancel(&mut self) -> bool {
@@ -284,8 +307,7 @@ impl Driver {
         let grace = after(self.run.engine.clock.now(), self.run.action.settings().cancel_grace);
         self.run.record(&mut core, Entry::CancelObserved);
         core.observe_cancel(grace);
-        drop(core);
-        self.run.cancel_children();
+        self.run.cancel_children(&mut core);
         true
     }
 
@@ -355,7 +377,7 @@ impl Driver {
 impl Drop for Driver {
     /// However a run ends: its commands hold wakers, and those hold the run.
     fn drop(&mut self) {
-        self.handler = None;
+        self.drop_handler();
         self.run.clear();
     }
 }

@@ -21,23 +21,23 @@ impl Listener for Ears {
             return;
         }
         told(operation);
-        if let Some(running) = inner.runs().get_mut(&operation.id) {
+        inner.heard(operation.id, |running| {
             running.ended = true;
             if let Some(run) = &running.run {
                 run.stop();
             }
-        }
+        });
     }
 
     fn signaled(&self, id: OperationId) {
         let Some(inner) = self.0.upgrade() else { return };
-        if let Some(running) = inner.runs().get_mut(&id) {
+        inner.heard(id, |running| {
             running.signaled = true;
             if let Some(run) = &running.run {
                 run.signaled.store(true, Ordering::Release);
                 run.bell.ring();
             }
-        }
+        });
     }
 
     fn due(&self, at: Timestamp) {

@@ -7,7 +7,7 @@ use super::run::Run;
 use crate::Json;
 use crate::action::Failure;
 use crate::action::port::{Command, Port, Ticket, Turn};
-use crate::journal::{CommandId, Completion, Entry};
+use crate::journal::{CommandId, Entry};
 use crate::operation::{OperationId, Published};
 
 impl Port for Run {
@@ -36,8 +36,7 @@ impl Port for Run {
             replay.issued.insert(id.clone());
         }
         let after = core.entries;
-        let slot =
-            Slot { id, command, phase, result: None, canceled: false, after, waker: None, timer: None };
+        let slot = Slot::new(id, command, phase, after);
         let place = core.slots.iter().position(Option::is_none).unwrap_or(core.slots.len());
         if place == core.slots.len() {
             // Most handlers wait for one thing at a time, and many handlers wait.
@@ -53,28 +52,23 @@ impl Port for Run {
         let Some(mut slot) = core.slots.get_mut(ticket.0).and_then(Option::take) else {
             return Poll::Pending;
         };
-        let turn = if slot.result.is_none() && core.replay.is_none() {
-            self.poll_live(&mut core, ticket, &mut slot)
-        } else {
-            Poll::Pending
-        };
-        if let Some(result) = slot.result.take() {
-            if let Phase::Child(child, _) = slot.phase {
-                // A canceled child has no entry: its parent was told by the cancel's own.
-                if !slot.canceled {
-                    let completion = match &result {
-                        Ok(value) => Completion::Value(value.clone().unwrap_or_else(null)),
-                        Err(failure) => Completion::Failure(failure.clone()),
-                    };
-                    tracing::debug!(operation.id = %self.operation.id, child.id = %child, "child operation ended");
-                    self.record(
-                        &mut core,
-                        Entry::ChildEnded { command: slot.id.clone(), result: completion },
-                    );
-                }
-            }
+        if let Some(result) = slot.result.take_if(|_| slot.told) {
             core.slots[ticket.0] = Some(slot);
             return self.done(&mut core, ticket, result);
+        }
+        let mut turn = Poll::Pending;
+        if slot.result.is_none() && core.replay.is_none() {
+            if core.holding {
+                core.ask(ticket.0, &mut slot);
+                turn = slot.poll_held();
+            } else {
+                turn = self.poll_live(&mut core, ticket, &mut slot);
+            }
+            if slot.result.is_some() {
+                // The handler has it when it rests.
+                core.holding = true;
+                core.decided = Some(ticket.0);
+            }
         }
         if slot.waker.as_ref().is_none_or(|waker| !waker.will_wake(task.waker())) {
             slot.waker = Some(task.waker().clone());
@@ -84,12 +78,9 @@ impl Port for Run {
     }
 
     fn propose(&self, ticket: Ticket, result: Result<Json, Failure>) {
-        let mut core = self.core();
-        let Some(mut slot) = core.slots.get_mut(ticket.0).and_then(Option::take) else { return };
-        if let Phase::Running { attempt, .. } = slot.phase {
-            self.attempt_ended(&mut core, ticket, &mut slot, attempt, result);
+        if let Some(Some(slot)) = self.core().slots.get_mut(ticket.0) {
+            slot.proposed = Some(result);
         }
-        core.slots[ticket.0] = Some(slot);
     }
 
     fn abandon(&self, ticket: Ticket) {
@@ -128,7 +119,7 @@ impl Port for Run {
 
     fn poll_canceled(&self, task: &mut Task<'_>) -> Poll<()> {
         let mut core = self.core();
-        if matches!(core.cancel, Cancel::Observed(_)) {
+        if core.over || matches!(core.cancel, Cancel::Observed(_)) {
             return Poll::Ready(());
         }
         if !core.cancel_wakers.iter().any(|waker| waker.will_wake(task.waker())) {
@@ -143,8 +134,4 @@ impl Port for Run {
         }
         Ok((self.engine.event_url)(&self.operation, name))
     }
-}
-
-fn null() -> Json {
-    Json::of(&()).expect("null has a JSON form")
 }

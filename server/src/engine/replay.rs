@@ -41,9 +41,7 @@ pub(super) fn replay(run: &Run, core: &mut Core, replay: &Replay, entry: Entry) 
         Entry::CancelObserved => {
             let grace = after(run.engine.clock.now(), run.action.settings().cancel_grace);
             core.observe_cancel(grace);
-            for child in core.children() {
-                run.engine.cancel_child(child);
-            }
+            run.cancel_children(core);
             return Ok(());
         }
         // These are no results: they were picked up when the command was issued.
@@ -78,8 +76,7 @@ pub(super) fn replay(run: &Run, core: &mut Core, replay: &Replay, entry: Entry) 
     };
     let (command, result) = result;
     let Some(slot) = core.slot_of(&command) else { return Err(not_issued(core, &command)) };
-    slot.result = Some(result);
-    slot.wake();
+    slot.tell(result);
     Ok(())
 }
 
@@ -105,11 +102,12 @@ impl Run {
     }
 
     /// A cancel goes down to the children.
-    pub(super) fn cancel_children(&self) {
-        let children = self.core().children();
-        for child in children {
-            self.engine.cancel_child(child);
+    pub(super) fn cancel_children(&self, core: &mut Core) {
+        let children = core.children(self.operation.id);
+        for child in &children {
+            self.engine.cancel_child(*child);
         }
+        core.canceled_children.extend(children);
     }
 
     /// Stops the run: the operation has ended, or the process goes down.

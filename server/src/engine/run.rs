@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Poll, Wake};
+use std::task::{Poll, Wake, Waker};
 
 use jiff::Timestamp;
 
@@ -116,7 +116,7 @@ impl Run {
         if let Some(Some(slot)) = self.core().slots.get_mut(place)
             && matches!(slot.phase, Phase::Child(id, _) if id == child)
         {
-            slot.result = Some(result.map(Some));
+            slot.proposed = Some(result);
             slot.wake();
         }
     }
@@ -126,7 +126,8 @@ impl Run {
         let slots = {
             let mut core = self.core();
             let _ = self.take_published(&mut core);
-            core.cancel_wakers.clear();
+            core.over = true;
+            core.cancel_wakers.drain(..).for_each(Waker::wake);
             core.permit = None;
             std::mem::take(&mut core.slots)
         };

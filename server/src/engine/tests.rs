@@ -4,11 +4,13 @@ mod cancel;
 mod children;
 mod crash;
 mod events;
+mod halting;
 mod limits;
 mod race;
 mod steps;
 mod storm;
 mod time;
+mod wild;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -18,6 +20,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::sync::mpsc;
 
+use self::halting::{Halting, Place};
 use super::{Engine, HandlerLimits, Parts};
 use crate::action::{Action, Registry};
 use crate::journal::{Entry, Record};
@@ -89,6 +92,8 @@ impl Gate {
 struct Process {
     engine: Engine,
     store: Arc<SqliteStore>,
+    /// The same store, as the engine sees it.
+    halting: Arc<Halting>,
     operations: Arc<Operations>,
     clock: ManualClock,
 }
@@ -108,14 +113,22 @@ impl World {
     }
 
     async fn boot_with(&self, limits: HandlerLimits, register: impl FnOnce(&mut Registry)) -> Process {
+        let process = self.load(limits, register);
+        process.engine.recover().await.unwrap();
+        process
+    }
+
+    /// A process that has not taken up anything yet.
+    fn load(&self, limits: HandlerLimits, register: impl FnOnce(&mut Registry)) -> Process {
         let mut registry = Registry::default();
         register(&mut registry);
         let registry = Arc::new(registry);
         let store = Arc::new(SqliteStore::open(SqliteOptions::new(self.directory.path())).unwrap());
+        let halting = Arc::new(Halting::new(store.clone()));
         let watchers = Watchers::default();
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let engine = Engine::new(Parts {
-            store: store.clone(),
+            store: halting.clone(),
             registry: registry.clone(),
             watchers: watchers.clone(),
             clock: clock.clone(),
@@ -123,10 +136,9 @@ impl World {
             limits,
         })
         .unwrap();
-        engine.recover().await.unwrap();
         let operations =
             Operations::new(store.clone(), engine.clone(), registry, watchers, clock, Limits::default(), 1);
-        Process { engine, store, operations: Arc::new(operations), clock: self.clock.clone() }
+        Process { engine, store, halting, operations: Arc::new(operations), clock: self.clock.clone() }
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::Signaled;
-use crate::{Context, Failure, Settings};
+use crate::{Context, Failure, RetryPolicy, Settings};
 
 /// Sleeps; cleans up when it is told to stop; may say that it succeeded all the same.
 struct Careful {
@@ -193,4 +193,134 @@ async fn a_cancel_after_the_end_changes_nothing() {
 
     assert!(matches!(signaled, Signaled::AlreadyFinished(operation) if operation == ended));
     assert_eq!(process.read(id).await, ended);
+}
+
+/// Side by side: a step that fails until it is told to stop, and a sleep; then clean-up.
+struct Beside {
+    gate: Gate,
+    effects: Effects,
+    /// The step hears the cancel and gives its result at once; else it waits for another attempt.
+    listens: bool,
+    races: bool,
+}
+
+impl Action for Beside {
+    const NAME: &'static str = "beside";
+    type Input = ();
+    type Output = String;
+    type Status = String;
+
+    async fn run(&self, cx: &mut Context<String>, (): ()) -> Result<String, Failure> {
+        let work = cx.branch("work", |mut cx: Context<String>| async move {
+            cx.step("work", async |step| {
+                self.effects.happen("tried");
+                if !self.listens {
+                    return Err(Failure::retryable("busy", "busy"));
+                }
+                step.canceled().await;
+                Ok(())
+            })
+            .retry(RetryPolicy::new(9).first(Duration::from_secs(3600)))
+            .await?;
+            Ok("work")
+        });
+        let patience = cx.branch("patience", |mut cx: Context<String>| async move {
+            cx.sleep(Duration::from_secs(60)).await?;
+            Ok("patience")
+        });
+        let branches = vec![work, patience];
+        let told = if self.races {
+            match cx.race(branches).await {
+                Ok((place, word)) => format!("{place} {word}"),
+                Err(failure) => failure.code().to_owned(),
+            }
+        } else {
+            match cx.all(branches).await {
+                Ok(words) => words.concat(),
+                Err(failure) => failure.code().to_owned(),
+            }
+        };
+        cx.step("clean-up", async |_| {
+            self.gate.pass().await;
+            Ok::<_, Failure>(())
+        })
+        .await?;
+        Ok(told)
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_is_told_of_a_cancel_as_the_first_one_was() {
+    for (listens, races) in [(false, false), (false, true), (true, false), (true, true)] {
+        let world = World::new();
+        let gate = Gate::closed();
+        let beside = || Beside { gate: gate.clone(), effects: world.effects.clone(), listens, races };
+        let process = world.boot(|registry| register(registry, beside())).await;
+        let id = process.start::<Beside>(()).await;
+        sleeping(&process, id).await;
+        while world.effects.count("tried") == 0 {
+            tokio::task::yield_now().await;
+        }
+        process.operations.cancel(id).await.unwrap();
+        gate.reached().await;
+
+        process.crash().await;
+        let process = world.boot(|registry| register(registry, beside())).await;
+        gate.open();
+
+        assert_eq!(process.output::<String>(id).await, "canceled", "listens: {listens}, races: {races}");
+    }
+}
+
+#[tokio::test]
+async fn a_cancel_that_comes_while_an_operation_is_taken_over_is_heard() {
+    let world = World::new();
+    let careful = || Careful { effects: world.effects.clone(), swallow: false };
+    let process = world.boot(|registry| register(registry, careful())).await;
+    let id = process.start::<Careful>(()).await;
+    sleeping(&process, id).await;
+    process.crash().await;
+
+    let process = world.load(HandlerLimits::default(), |registry| register(registry, careful()));
+    let claim = process.halting.halt(Place::AfterClaim);
+    let engine = process.engine.clone();
+    let recovery = tokio::spawn(async move { engine.recover().await });
+    claim.reached().await;
+    process.operations.cancel(id).await.unwrap();
+    // The store tells its listener of one write before it takes up the next.
+    process.store.active().await.unwrap();
+    claim.open();
+    recovery.await.unwrap().unwrap();
+
+    let observed = |journal: &[Entry]| journal.iter().any(|entry| matches!(entry, Entry::CancelObserved));
+    process.until_journal(id, observed).await;
+    assert_eq!(process.engine.running(), 1);
+}
+
+#[tokio::test]
+async fn a_start_that_is_repeated_before_it_is_answered_loses_no_cancel() {
+    use crate::store::{Accepted, ActiveLimits, NewOperation};
+
+    let world = World::new();
+    let careful = Careful { effects: world.effects.clone(), swallow: false };
+    let process = world.boot(|registry| register(registry, careful)).await;
+    let example = process.start::<Careful>(()).await;
+    let id = OperationId::new(process.clock.now());
+    let operation = Operation { id, state: State::NotStarted, ..(*process.read(example).await).clone() };
+    let limits = ActiveLimits { total: 10, action: 10, caller: 10 };
+    let new = NewOperation { operation, input: Json::of(&()).unwrap(), idempotency: None, limits };
+    let answer = process.halting.halt(Place::AfterAccept);
+    let mut first = std::pin::pin!(process.engine.submit(new.clone()));
+    tokio::select! {
+        _ = &mut first => unreachable!("it waits at the gate"),
+        () = answer.reached() => {}
+    }
+
+    let repeated = process.engine.submit(new).await;
+    process.operations.cancel(id).await.unwrap();
+    answer.open();
+
+    assert!(matches!(repeated, Ok(Accepted::Replayed(_))) && matches!(first.await, Ok(Accepted::New(..))));
+    let observed = |journal: &[Entry]| journal.iter().any(|entry| matches!(entry, Entry::CancelObserved));
+    process.until_journal(id, observed).await;
 }

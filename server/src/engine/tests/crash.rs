@@ -178,3 +178,92 @@ async fn a_shutdown_lets_running_steps_end_and_starts_no_others() {
     assert_eq!(process.output::<u32>(id).await, 2);
     assert_eq!((world.effects.count("slow 0"), world.effects.count("slow 1")), (1, 1));
 }
+
+/// Does something, then waits to be told to go.
+struct Ready(Effects);
+
+impl Action for Ready {
+    const NAME: &'static str = "ready";
+    type Input = ();
+    type Output = ();
+    type Status = String;
+
+    fn settings(&self) -> Settings {
+        Settings::new("Ready").event(crate::EventSettings::new::<()>("go"))
+    }
+
+    async fn run(&self, cx: &mut Context<String>, (): ()) -> Result<(), Failure> {
+        cx.step("prepare", async |_| {
+            self.0.happen("prepare");
+            Ok::<_, Failure>(())
+        })
+        .await?;
+        cx.event::<()>("go", None).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_follows_a_failed_read_knows_what_was_being_written() {
+    let world = World::new();
+    let process = world.boot(|registry| register(registry, Ready(world.effects.clone()))).await;
+    let append = process.halting.halt(Place::BeforeAppend);
+    let id = process.start::<Ready>(()).await;
+    append.reached().await;
+    process.halting.fail(Place::BeforeHistory);
+    process.operations.send_event(id, "go", Json::of(&()).unwrap(), None).await.unwrap();
+
+    // Long enough for a run that would not wait.
+    for _ in 0..1_000 {
+        process.advance(Duration::from_millis(200));
+        tokio::task::yield_now().await;
+    }
+    append.open();
+    let ends = async {
+        while !process.read(id).await.state.is_terminal() {
+            process.advance(Duration::from_millis(200));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), ends).await.unwrap();
+
+    let journal = process.journal(id).await;
+    assert_eq!(journal.iter().filter(|entry| matches!(entry, Entry::Step { .. })).count(), 1, "{journal:#?}");
+    assert_eq!(world.effects.count("prepare"), 1);
+}
+
+#[tokio::test]
+async fn what_is_accepted_while_the_process_goes_down_starts_no_step() {
+    let world = World::new();
+    let gate = Gate::closed();
+    let slow = || Slow { gate: gate.clone(), effects: world.effects.clone() };
+    let process = world.boot(|registry| register(registry, slow())).await;
+    let first = process.start::<Slow>(()).await;
+    gate.reached().await;
+    let accept = process.halting.halt(Place::BeforeAccept);
+    let operations = Arc::clone(&process.operations);
+    let late = tokio::spawn(async move {
+        let action = operations.registry().find(Slow::NAME).unwrap().clone();
+        let (caller, input) = ("tester".into(), Json::of(&()).unwrap());
+        let start = Start { caller, input, idempotency: None, tracking_id: None, traceparent: None };
+        operations.start(&action, start).await
+    });
+    accept.reached().await;
+
+    let engine = process.engine.clone();
+    let shutdown = tokio::spawn(async move { engine.shut_down(Duration::from_secs(20)).await });
+    let run = process.engine.inner.runs().get(&first).and_then(|running| running.run.clone()).unwrap();
+    while !run.core().draining {
+        tokio::task::yield_now().await;
+    }
+    accept.open();
+    let Ok(Ok(Started::New(late))) = late.await else { panic!("it was accepted") };
+    gate.open();
+    shutdown.await.unwrap();
+
+    assert_eq!(world.effects.count("slow 0"), 1);
+    process.store.close().await.unwrap();
+    drop((process, run));
+    let process = world.boot(|registry| register(registry, slow())).await;
+    assert_eq!(process.output::<u32>(late.id).await, 2);
+}

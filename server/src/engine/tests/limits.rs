@@ -1,5 +1,5 @@
 use super::*;
-use crate::{Context, Failure, Settings};
+use crate::{Context, Failure, RetryPolicy, Settings};
 
 /// At most two of these run a step at a time.
 struct Narrow {
@@ -119,4 +119,168 @@ async fn a_custom_status_that_is_too_large_is_not_shown() {
     let id = process.start::<Verbose>("status").await;
 
     assert_eq!(process.ended(id).await.custom_status.as_ref().unwrap().get(), "\"short\"");
+}
+
+/// One at a time; its first attempt fails, or it waits at its gate.
+struct Turnstile {
+    gate: Gate,
+    effects: Effects,
+    fails_first: bool,
+}
+
+impl Action for Turnstile {
+    const NAME: &'static str = "turnstile";
+    type Input = u32;
+    type Output = u32;
+    type Status = String;
+
+    fn settings(&self) -> Settings {
+        Settings::new("Turnstile").concurrency(1)
+    }
+
+    async fn run(&self, cx: &mut Context<String>, number: u32) -> Result<u32, Failure> {
+        cx.step("pass", async |_| {
+            self.effects.happen("tried");
+            if self.fails_first && self.effects.count("tried") == 1 {
+                return Err(Failure::retryable("busy", "busy"));
+            }
+            self.gate.pass().await;
+            Ok(number)
+        })
+        .retry(RetryPolicy::new(3).first(Duration::from_secs(10)).jitter(0.0))
+        .await
+    }
+}
+
+/// Nothing more is to be shown of it: whatever wakes it from now on is its own.
+async fn shown_running(process: &Process, id: OperationId) {
+    process.advance(Duration::from_secs(1));
+    process.until(id, |operation| operation.state == State::Running).await;
+}
+
+#[tokio::test]
+async fn a_limited_step_that_failed_asks_for_its_turn_again() {
+    let world = World::new();
+    let gate = Gate::closed();
+    gate.open();
+    let turnstile = Turnstile { gate, effects: world.effects.clone(), fails_first: true };
+    let process = world.boot(|registry| register(registry, turnstile)).await;
+    let id = process.start::<Turnstile>(7).await;
+    while world.effects.count("tried") == 0 {
+        tokio::task::yield_now().await;
+    }
+    shown_running(&process, id).await;
+    let tries = async {
+        while world.effects.count("tried") < 2 {
+            // A timer that is set after the clock has moved is due at once: nothing can be missed.
+            process.advance(Duration::from_secs(10));
+            tokio::task::yield_now().await;
+        }
+    };
+
+    tokio::time::timeout(Duration::from_secs(20), tries).await.unwrap();
+
+    assert_eq!(process.output::<u32>(id).await, 7);
+}
+
+#[tokio::test]
+async fn a_limited_step_that_was_interrupted_asks_for_its_turn_again() {
+    let world = World::new();
+    let gate = Gate::closed();
+    let turnstile = || Turnstile { gate: gate.clone(), effects: world.effects.clone(), fails_first: false };
+    let process = world.boot(|registry| register(registry, turnstile())).await;
+    let id = process.start::<Turnstile>(7).await;
+    gate.reached().await;
+    shown_running(&process, id).await;
+    process.crash().await;
+
+    let process = world.boot(|registry| register(registry, turnstile())).await;
+    gate.open();
+
+    assert_eq!(process.output::<u32>(id).await, 7);
+}
+
+/// One at a time, in the order in which they pass.
+struct Queue {
+    gate: Gate,
+    passed: Arc<Mutex<Vec<u32>>>,
+}
+
+impl Action for Queue {
+    const NAME: &'static str = "queue";
+    type Input = u32;
+    type Output = ();
+    type Status = String;
+
+    fn settings(&self) -> Settings {
+        Settings::new("Queue").concurrency(1)
+    }
+
+    async fn run(&self, cx: &mut Context<String>, number: u32) -> Result<(), Failure> {
+        cx.step("pass", async |_| {
+            self.gate.pass().await;
+            self.passed.lock().unwrap().push(number);
+            Ok::<_, Failure>(())
+        })
+        .await
+    }
+}
+
+#[tokio::test]
+async fn operations_that_queued_before_a_crash_queue_in_the_same_order_after_it() {
+    let world = World::new();
+    let gate = Gate::closed();
+    let passed = Arc::new(Mutex::new(Vec::new()));
+    let queue = || Queue { gate: gate.clone(), passed: passed.clone() };
+    let process = world.boot(|registry| register(registry, queue())).await;
+    process.start::<Queue>(0).await;
+    gate.reached().await;
+    let mut queued = Vec::new();
+    for number in 1..=200 {
+        // Ids tell the order of acceptance to the millisecond.
+        process.advance(Duration::from_millis(1));
+        queued.push(process.start::<Queue>(number).await);
+    }
+    process.crash().await;
+
+    let process = world.boot(|registry| register(registry, queue())).await;
+    gate.open();
+    for id in queued {
+        process.ended(id).await;
+    }
+
+    // The first one had its turn before the crash: whether it gets the next one first is nobody's business.
+    passed.lock().unwrap().retain(|number| *number > 0);
+    assert_eq!(*passed.lock().unwrap(), (1..=200).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_start_that_was_refused_is_not_counted_as_running() {
+    let world = World::new();
+    let gate = Gate::closed();
+    let narrow = Narrow { gate: gate.clone(), effects: world.effects.clone() };
+    let process = world.boot(|registry| register(registry, narrow)).await;
+    let id = process.start::<Narrow>(0).await;
+    gate.reached().await;
+    let operation =
+        Operation { id: OperationId::new(process.clock.now()), ..(*process.read(id).await).clone() };
+    let limits = crate::store::ActiveLimits { total: 0, action: 0, caller: 0 };
+    let new =
+        crate::store::NewOperation { operation, input: Json::of(&0).unwrap(), idempotency: None, limits };
+    let accept = process.halting.halt(Place::BeforeAccept);
+    let mut refused = std::pin::pin!(process.engine.submit(new));
+    tokio::select! {
+        _ = &mut refused => unreachable!("it waits at the gate"),
+        () = accept.reached() => {}
+    }
+
+    process.operations.terminate(id).await.unwrap();
+    process.engine.inner.count.subscribe().wait_for(|count| *count == 1).await.unwrap();
+    while process.engine.inner.runs().contains_key(&id) {
+        tokio::task::yield_now().await;
+    }
+    accept.open();
+
+    assert!(matches!(refused.await, Ok(crate::store::Accepted::Full)));
+    assert_eq!(process.engine.running(), 0);
 }

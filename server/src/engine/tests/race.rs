@@ -101,3 +101,61 @@ async fn race_killed_before_it_is_decided_is_decided_by_what_the_journal_has() {
 
     assert_eq!(process.output::<String>(id).await, "just in time");
 }
+
+/// Takes the answer if it is there, else goes on without.
+struct Impatient {
+    ready: Gate,
+    gate: Gate,
+}
+
+impl Action for Impatient {
+    const NAME: &'static str = "impatient";
+    type Input = ();
+    type Output = String;
+    type Status = String;
+
+    fn settings(&self) -> Settings {
+        Settings::new("Impatient").event(EventSettings::new::<String>("answer"))
+    }
+
+    async fn run(&self, cx: &mut Context<String>, (): ()) -> Result<String, Failure> {
+        cx.step("ready", async |_| {
+            self.ready.pass().await;
+            Ok::<_, Failure>(())
+        })
+        .await?;
+        let answer = cx.branch("answer", |mut cx: Context<String>| async move {
+            Ok(cx.event::<String>("answer", None).await?.unwrap_or_default())
+        });
+        let default = cx.branch("default", |_: Context<String>| async { Ok("none".to_owned()) });
+        let (_, winner) = cx.race(vec![answer, default]).await?;
+        cx.step("act", async |_| {
+            self.gate.pass().await;
+            Ok::<_, Failure>(())
+        })
+        .await?;
+        Ok(winner)
+    }
+}
+
+#[tokio::test]
+async fn race_against_what_is_there_at_once_ends_the_same_way_in_the_second_run() {
+    let world = World::new();
+    let (ready, gate) = (Gate::closed(), Gate::closed());
+    let impatient = || Impatient { ready: ready.clone(), gate: gate.clone() };
+    let process = world.boot(|registry| register(registry, impatient())).await;
+    let id = process.start::<Impatient>(()).await;
+    ready.reached().await;
+    send(&process, id, "here I am").await;
+    // The store tells its listener of one write before it takes up the next.
+    process.store.active().await.unwrap();
+    ready.open();
+    gate.reached().await;
+
+    process.crash().await;
+    let process = world.boot(|registry| register(registry, impatient())).await;
+    gate.open();
+
+    // What needs no command wins: it is done before anybody looks for events.
+    assert_eq!(process.output::<String>(id).await, "none");
+}

@@ -231,3 +231,76 @@ async fn a_thousand_branches_give_their_results() {
 
     assert_eq!(process.output::<u32>(id).await, (0..1000).map(|number| number * number).sum::<u32>());
 }
+
+/// Panics when it is dropped before its time.
+struct Brittle;
+
+struct Glass;
+
+impl Drop for Glass {
+    fn drop(&mut self) {
+        panic!("on purpose, in a drop");
+    }
+}
+
+impl Action for Brittle {
+    const NAME: &'static str = "brittle";
+    type Input = ();
+    type Output = ();
+    type Status = String;
+
+    async fn run(&self, cx: &mut Context<String>, (): ()) -> Result<(), Failure> {
+        let _glass = Glass;
+        cx.sleep(Duration::from_secs(3600)).await
+    }
+}
+
+#[tokio::test]
+async fn a_panic_while_a_handler_is_dropped_leaves_nothing_behind() {
+    let world = World::new();
+    let process = world.boot(|registry| register(registry, Brittle)).await;
+    let id = process.start::<Brittle>(()).await;
+    process
+        .until_journal(id, |journal| journal.iter().any(|entry| matches!(entry, Entry::Timer { .. })))
+        .await;
+
+    process.operations.terminate(id).await.unwrap();
+
+    assert_eq!(process.ended(id).await.state, State::Canceled);
+    let mut count = process.engine.inner.count.subscribe();
+    let gone = count.wait_for(|count| *count == 0);
+    tokio::time::timeout(Duration::from_secs(20), gone).await.unwrap().unwrap();
+}
+
+/// Leaves a task behind that waits for a cancel.
+struct Leaves(Gate);
+
+impl Action for Leaves {
+    const NAME: &'static str = "leaves";
+    type Input = ();
+    type Output = ();
+    type Status = String;
+
+    async fn run(&self, cx: &mut Context<String>, (): ()) -> Result<(), Failure> {
+        cx.step("spawn", async |step| {
+            let gate = self.0.clone();
+            tokio::spawn(async move {
+                step.canceled().await;
+                let _ = gate.reached.send(());
+            });
+            Ok::<_, Failure>(())
+        })
+        .await
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_a_step_left_behind_is_told_when_the_run_is_over() {
+    let world = World::new();
+    let gate = Gate::closed();
+    let process = world.boot(|registry| register(registry, Leaves(gate.clone()))).await;
+    let id = process.start::<Leaves>(()).await;
+    process.ended(id).await;
+
+    tokio::time::timeout(Duration::from_secs(20), gate.reached()).await.unwrap();
+}
