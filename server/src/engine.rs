@@ -294,7 +294,8 @@ impl Inner {
         self.services.spawn(async move {
             let (accepted, started) = inner.accept(new).await;
             if let Some((run, input)) = started {
-                inner.handlers.clone().spawn(inner.supervise(run, input, None));
+                let driver = Box::new(Driver::new(run, input, None));
+                inner.handlers.clone().spawn(inner.supervise(driver));
             }
             // Whoever asked may be gone.
             let _ = tell.send(accepted);
@@ -352,7 +353,8 @@ impl Inner {
             return;
         };
         let run = self.begin(Arc::clone(action), operation, claim, core);
-        self.handlers.spawn(Arc::clone(self).supervise(run, input, seen));
+        let driver = Box::new(Driver::new(run, input, seen));
+        self.handlers.spawn(Arc::clone(self).supervise(driver));
     }
 
     fn begin(
@@ -386,32 +388,35 @@ impl Inner {
     }
 
     /// Runs an operation to its end. When the store fails, it is run again from what the store has, later.
-    async fn supervise(self: Arc<Self>, mut run: Arc<Run>, mut input: Json, mut seen: Option<u64>) {
-        let mut pause = STORE_PAUSE;
-        let id = run.operation.id;
-        loop {
-            match Driver::new(Arc::clone(&run), input, seen).drive().await {
-                Ended::Failed(error) => {
-                    tracing::error!(operation.id = %id, %error, retry_in = ?pause, "the store failed; the operation will be run again");
-                }
-                Ended::Finished | Ended::Stopped | Ended::Fenced | Ended::Drained => break,
+    async fn supervise(self: Arc<Self>, mut driver: Box<Driver>) {
+        let id = driver.operation();
+        while let Ended::Failed(error) = (&mut driver).await {
+            tracing::error!(operation.id = %id, %error, "the store failed; the operation will be run again");
+            // Boxed: most operations never need it, and all of them would hold its place.
+            match Box::pin(self.again(driver)).await {
+                Some(next) => driver = next,
+                None => break,
             }
-            let again = loop {
-                self.clock.sleep_until(after(self.clock.now(), pause)).await;
-                pause = (pause * 2).min(LONGEST_STORE_PAUSE);
-                match self.reread(&run).await {
-                    Ok(again) => break again,
-                    Err(error) => {
-                        tracing::error!(operation.id = %id, %error, retry_in = ?pause, "the store still fails")
-                    }
-                }
-            };
-            let Some((next, its_input, its_seen)) = again else { break };
-            (run, input, seen) = (next, its_input, its_seen);
         }
         let mut runs = self.runs();
         runs.remove(&id);
         self.counted(&runs);
+    }
+
+    /// The next run of an operation, once the store can be read. `None` if there is nothing to go on with.
+    async fn again(self: &Arc<Self>, driver: Box<Driver>) -> Option<Box<Driver>> {
+        let run = driver.into_run();
+        let mut pause = STORE_PAUSE;
+        loop {
+            self.clock.sleep_until(after(self.clock.now(), pause)).await;
+            pause = (pause * 2).min(LONGEST_STORE_PAUSE);
+            match self.reread(&run).await {
+                Ok(again) => return again.map(|(run, input, seen)| Box::new(Driver::new(run, input, seen))),
+                Err(error) => {
+                    tracing::error!(operation.id = %run.operation.id, %error, retry_in = ?pause, "the store still fails");
+                }
+            }
+        }
     }
 
     /// The same claim, with the journal as it is on disk. `None` if there is nothing to go on with.

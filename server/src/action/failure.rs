@@ -38,7 +38,12 @@ pub enum FailureKind {
 /// assert_eq!(check(-1).unwrap_err().code(), "negative-amount");
 /// ```
 #[derive(Clone, Serialize, Deserialize)]
-pub struct Failure {
+#[serde(transparent)]
+pub struct Failure(Box<Parts>);
+
+// Behind a box: results that may be failures are everywhere, and few of them are.
+#[derive(Clone, Serialize, Deserialize)]
+struct Parts {
     kind: FailureKind,
     code: String,
     message: String,
@@ -74,85 +79,86 @@ impl Failure {
         Self::of(FailureKind::Canceled, CANCELED.to_owned(), "the operation was canceled".to_owned())
     }
 
-    const fn of(kind: FailureKind, code: String, message: String) -> Self {
-        Self { kind, code, message, details: None, source: None }
+    fn of(kind: FailureKind, code: String, message: String) -> Self {
+        Self(Box::new(Parts { kind, code, message, details: None, source: None }))
     }
 
     /// Adds what only operators shall see, in the management API.
     #[must_use]
     pub fn with_details(mut self, details: Json) -> Self {
-        self.details = Some(details);
+        self.0.details = Some(details);
         self
     }
 
     /// Adds the cause, for the log only.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into().into());
+        self.0.source = Some(source.into().into());
         self
     }
 
     /// The same failure as one that is not tried again.
     #[must_use]
     pub fn into_final(mut self) -> Self {
-        if self.kind == FailureKind::Retryable {
-            self.kind = FailureKind::Final;
+        if self.0.kind == FailureKind::Retryable {
+            self.0.kind = FailureKind::Final;
         }
         self
     }
 
     /// Whether it is worth trying again.
     #[must_use]
-    pub const fn kind(&self) -> FailureKind {
-        self.kind
+    pub fn kind(&self) -> FailureKind {
+        self.0.kind
     }
 
     /// The word for programs.
     #[must_use]
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// The sentence for people.
     #[must_use]
     pub fn message(&self) -> &str {
-        &self.message
+        &self.0.message
     }
 
     /// What only operators see.
     #[must_use]
-    pub const fn details(&self) -> Option<&Json> {
-        self.details.as_ref()
+    pub fn details(&self) -> Option<&Json> {
+        self.0.details.as_ref()
     }
 
     /// The cause; not kept in the journal.
     #[must_use]
     pub fn source(&self) -> Option<&(dyn StdError + Send + Sync)> {
-        self.source.as_deref()
+        self.0.source.as_deref()
     }
 }
 
 impl PartialEq for Failure {
+    /// Compares everything but the source.
     fn eq(&self, other: &Self) -> bool {
-        (self.kind, &self.code, &self.message, &self.details)
-            == (other.kind, &other.code, &other.message, &other.details)
+        let Parts { kind, code, message, details, source: _ } = &*self.0;
+        (kind, code, message, details) == (&other.0.kind, &other.0.code, &other.0.message, &other.0.details)
     }
 }
 
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Failure")
-            .field("kind", &self.kind)
-            .field("code", &self.code)
-            .field("message", &self.message)
-            .field("source", &self.source)
+            .field("kind", &self.0.kind)
+            .field("code", &self.0.code)
+            .field("message", &self.0.message)
+            .field("source", &self.0.source)
             .finish_non_exhaustive()
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        write!(f, "{}: {}", self.0.code, self.0.message)
     }
 }
 

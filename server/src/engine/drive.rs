@@ -21,7 +21,7 @@ use crate::action::Failure;
 use crate::action::port::Port;
 use crate::clock::after;
 use crate::journal::{Entry, Record};
-use crate::operation::{Outcome, Problem, Published, State};
+use crate::operation::{OperationId, Outcome, Problem, Published, State};
 use crate::store::{Appended, Change, StoreError};
 
 /// How a run ended.
@@ -59,6 +59,8 @@ pub(super) struct Driver {
     permit: Option<Queued>,
     /// Up to which entry the journal was read.
     seen: Option<u64>,
+    /// The store failed: nothing more is done, but what was sent is waited for.
+    failed: Option<StoreError>,
 }
 
 /// A change on its way to the disk.
@@ -68,6 +70,30 @@ struct Append {
     /// Whether it is the end.
     last: bool,
     answer: BoxFuture<'static, Result<Appended, StoreError>>,
+}
+
+impl Future for Driver {
+    type Output = Ended;
+
+    /// Runs the handler until there is nothing more to do here.
+    fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Ended> {
+        if self.failed.is_none() {
+            match ready!(self.drive(task)) {
+                Ended::Failed(error) => self.failed = Some(error),
+                Ended::Stopped => {
+                    self.run.cancel_children(&mut self.run.core());
+                    return Poll::Ready(Ended::Stopped);
+                }
+                ended => return Poll::Ready(ended),
+            }
+        }
+        // What is on its way to the disk gets there, or not: the next run must know which when it reads the journal.
+        if let Some(append) = &mut self.append {
+            let _ = ready!(append.answer.as_mut().poll(task));
+            self.append = None;
+        }
+        Poll::Ready(self.failed.take().map_or(Ended::Stopped, Ended::Failed))
+    }
 }
 
 impl Driver {
@@ -93,23 +119,21 @@ impl Driver {
             intake: None,
             permit,
             seen,
+            failed: None,
         }
     }
 
-    /// Runs the handler until there is nothing more to do here.
-    pub(super) async fn drive(mut self) -> Ended {
-        let ended = std::future::poll_fn(|task| self.poll(task)).await;
-        if matches!(ended, Ended::Stopped) {
-            self.run.cancel_children(&mut self.run.core());
-        }
-        // What is on its way to the disk gets there, or not: the next run must know which when it reads the journal.
-        if let (Ended::Failed(_), Some(append)) = (&ended, self.append.take()) {
-            let _ = append.answer.await;
-        }
-        ended
+    /// The operation that is run.
+    pub(super) fn operation(&self) -> OperationId {
+        self.run.operation.id
     }
 
-    fn poll(&mut self, task: &mut Task<'_>) -> Poll<Ended> {
+    /// Ends the run, and gives what the next one begins with.
+    pub(super) fn into_run(self: Box<Self>) -> Arc<Run> {
+        Arc::clone(&self.run)
+    }
+
+    fn drive(&mut self, task: &mut Task<'_>) -> Poll<Ended> {
         self.run.bell.begin(task);
         loop {
             if let Poll::Ready(ended) = self.work() {
