@@ -376,10 +376,3 @@ fn two_types_of_one_name_in_one_action_are_an_error() {
         DocumentError::TwoTypesOfOneName { action: "submit-talk".into(), name: "Person".into() }
     );
 }
-
-/// `cargo test -p raincheck-openapi -- --ignored --nocapture prints` gives other tools something to judge.
-#[test]
-#[ignore = "for other validators, by hand"]
-fn prints_the_document() {
-    println!("{:#}", both());
-}
