@@ -1,9 +1,10 @@
 //! Runs operations: each handler is a task on a runtime of its own, with a journal that lets another run go on where
 //! this one stopped.
 //!
-//! Reading order: `run` and `core` (the state of one run), `port` and `commands` (what its handler may ask, and the
-//! rules of that), `drive` (polls the handler and sends what was decided to the store), `outcome` (how it ended), `replay` (hands over what an
-//! earlier run learned), `children`, `timers`, `sweeper` (ends what is overdue), `ears` (hears the store).
+//! Reading order: `recovery` and `supervise` (an operation from its start to its end), `run` and `core` (the state of
+//! one run), `port` and `commands` (what its handler may ask, and the rules of that), `drive` and `send` (polls the
+//! handler and sends what was decided to the store), `outcome` (how it ended), `replay` (hands over what an earlier
+//! run learned), `children`, `timers`, `sweeper` (ends what is overdue), `ears` (hears the store).
 
 mod bell;
 mod children;
@@ -13,8 +14,11 @@ mod drive;
 mod ears;
 mod outcome;
 mod port;
+mod recovery;
 mod replay;
 mod run;
+mod send;
+mod supervise;
 mod sweeper;
 mod timers;
 
@@ -30,10 +34,10 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{Semaphore, oneshot, watch};
-use tokio::task::{AbortHandle, JoinHandle};
+use tokio::task::AbortHandle;
 
 use self::core::{Core, Queued};
-use self::drive::{Driver, Ended};
+use self::drive::Driver;
 use self::ears::Ears;
 use self::run::Run;
 use self::sweeper::Sweeper;
@@ -41,9 +45,8 @@ use self::timers::Timers;
 use crate::Json;
 use crate::action::{Registered, Registry};
 use crate::clock::{Clock, after};
-use crate::journal::Record;
 use crate::operation::{Operation, OperationId, State};
-use crate::store::{Accepted, Claim, Claimed, Found, NewOperation, Store, StoreError};
+use crate::store::{Accepted, Claim, NewOperation, Store, StoreError};
 use crate::watch::Watchers;
 
 /// Makes the URL that lets its holder send an event to an operation.
@@ -200,43 +203,6 @@ impl Engine {
         Ok(Self { inner, owner: Arc::new(owner) })
     }
 
-    /// Ends what is overdue, then takes up everything that an earlier process left, before anything is served.
-    ///
-    /// # Errors
-    /// If the store cannot be read.
-    pub(crate) async fn recover(&self) -> Result<usize, StoreError> {
-        let inner = &self.inner;
-        inner.recovering.store(true, Ordering::Relaxed);
-        let recovered = self.take_over().await;
-        let mut runs = inner.runs();
-        inner.recovering.store(false, Ordering::Relaxed);
-        runs.retain(|_, running| running.run.is_some() || running.accepting > 0);
-        inner.counted(&runs);
-        recovered
-    }
-
-    async fn take_over(&self) -> Result<usize, StoreError> {
-        let inner = &self.inner;
-        inner.sweeper.catch_up(&*inner.store, inner.clock.now()).await?;
-        let actions = inner.registry.names();
-        let mut recovered = 0;
-        let mut beginning = None;
-        loop {
-            let claimed = inner.store.claim(&actions, CLAIM).await?;
-            // One batch after the other, so that those who queue do so in the order of their acceptance; the store
-            // reads the next one meanwhile.
-            if let Some(beginning) = beginning.take() {
-                done(beginning).await?;
-            }
-            if claimed.is_empty() {
-                return Ok(recovered);
-            }
-            recovered += claimed.len();
-            // Begun there, they are run there: no thread has to wake another for each of them.
-            beginning = Some(inner.handlers.spawn(Arc::clone(inner).go_on_with(claimed)));
-        }
-    }
-
     /// Accepts an operation and runs it: in a task of its own, so that a caller who hangs up changes nothing.
     ///
     /// # Errors
@@ -335,28 +301,6 @@ impl Inner {
         (accepted, started)
     }
 
-    async fn go_on_with(self: Arc<Self>, claimed: Vec<Claimed>) -> Result<(), StoreError> {
-        for Claimed { operation, claim, history } in claimed {
-            self.go_on(Arc::clone(&operation), claim, history);
-            self.catch_up_cancel(&operation).await?;
-        }
-        Ok(())
-    }
-
-    /// Goes on with what an earlier run left.
-    fn go_on(self: &Arc<Self>, operation: Arc<Operation>, claim: Claim, history: Vec<Record>) {
-        let seen = history.last().map(|record| record.sequence);
-        let (Some(action), Some((core, input))) =
-            (self.registry.find(&operation.action), replay::resume(history))
-        else {
-            tracing::error!(operation.id = %operation.id, "the operation has no input in its journal; it waits for its deadline");
-            return;
-        };
-        let run = self.begin(Arc::clone(action), operation, claim, core);
-        let driver = Box::new(Driver::new(run, input, seen));
-        self.handlers.spawn(Arc::clone(self).supervise(driver));
-    }
-
     fn begin(
         self: &Arc<Self>,
         action: Arc<Registered>,
@@ -385,63 +329,6 @@ impl Inner {
     fn counted(&self, runs: &HashMap<OperationId, Running>) {
         metrics::gauge!("raincheck_operations_running").set(runs.len() as f64);
         self.count.send_replace(runs.len());
-    }
-
-    /// Runs an operation to its end. When the store fails, it is run again from what the store has, later.
-    async fn supervise(self: Arc<Self>, mut driver: Box<Driver>) {
-        let id = driver.operation();
-        while let Ended::Failed(error) = (&mut driver).await {
-            tracing::error!(operation.id = %id, %error, "the store failed; the operation will be run again");
-            // Boxed: most operations never need it, and all of them would hold its place.
-            match Box::pin(self.again(driver)).await {
-                Some(next) => driver = next,
-                None => break,
-            }
-        }
-        let mut runs = self.runs();
-        runs.remove(&id);
-        self.counted(&runs);
-    }
-
-    /// The next run of an operation, once the store can be read. `None` if there is nothing to go on with.
-    async fn again(self: &Arc<Self>, driver: Box<Driver>) -> Option<Box<Driver>> {
-        let run = driver.into_run();
-        let mut pause = STORE_PAUSE;
-        loop {
-            self.clock.sleep_until(after(self.clock.now(), pause)).await;
-            pause = (pause * 2).min(LONGEST_STORE_PAUSE);
-            match self.reread(&run).await {
-                Ok(again) => return again.map(|(run, input, seen)| Box::new(Driver::new(run, input, seen))),
-                Err(error) => {
-                    tracing::error!(operation.id = %run.operation.id, %error, retry_in = ?pause, "the store still fails");
-                }
-            }
-        }
-    }
-
-    /// The same claim, with the journal as it is on disk. `None` if there is nothing to go on with.
-    async fn reread(
-        self: &Arc<Self>,
-        run: &Arc<Run>,
-    ) -> Result<Option<(Arc<Run>, Json, Option<u64>)>, StoreError> {
-        let id = run.operation.id;
-        let operation = match self.store.read(id).await? {
-            Some(Found::Operation(operation)) if !operation.state.is_terminal() => operation,
-            _ => return Ok(None),
-        };
-        let mut history = Vec::new();
-        loop {
-            let after = history.last().map(|record: &Record| record.sequence);
-            let page = self.store.history(id, after, 1_000).await?;
-            let is_last = page.len() < 1_000;
-            history.extend(page);
-            if is_last {
-                break;
-            }
-        }
-        let seen = history.last().map(|record| record.sequence);
-        let Some((core, input)) = replay::resume(history) else { return Ok(None) };
-        Ok(Some((self.begin(Arc::clone(&run.action), operation, run.claim, core), input, seen)))
     }
 
     /// Takes note of what was heard of an operation that runs here, or is about to.
@@ -479,9 +366,4 @@ impl Inner {
         // Nothing in here can be left half done by a panic.
         self.runs.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Waits for a batch. Its task ends early only with its runtime.
-async fn done(batch: JoinHandle<Result<(), StoreError>>) -> Result<(), StoreError> {
-    batch.await.unwrap_or(Err(StoreError::Closed))
 }

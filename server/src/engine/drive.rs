@@ -16,13 +16,14 @@ use super::core::{Cancel, Fatal, Queued};
 use super::outcome;
 use super::replay::replay;
 use super::run::Run;
+use super::send::Append;
 use crate::Json;
 use crate::action::Failure;
 use crate::action::port::Port;
 use crate::clock::after;
 use crate::journal::{Entry, Record};
 use crate::operation::{OperationId, Outcome, Problem, Published, State};
-use crate::store::{Appended, Change, StoreError};
+use crate::store::StoreError;
 
 /// How a run ended.
 #[derive(Debug)]
@@ -48,28 +49,19 @@ const INTAKE: usize = 256;
 type Handler = Pin<Box<dyn Future<Output = Result<Json, Failure>> + Send>>;
 
 pub(super) struct Driver {
-    run: Arc<Run>,
+    pub(super) run: Arc<Run>,
     waker: Waker,
     handler: Option<Handler>,
     /// A new operation of an action with a limit: nothing of it runs before it has a permit.
     waits_for_its_turn: bool,
-    append: Option<Append>,
-    outcome: Option<Outcome>,
+    pub(super) append: Option<Append>,
+    pub(super) outcome: Option<Outcome>,
     intake: Option<BoxFuture<'static, Result<Vec<Record>, StoreError>>>,
     permit: Option<Queued>,
     /// Up to which entry the journal was read.
     seen: Option<u64>,
     /// The store failed: nothing more is done, but what was sent is waited for.
     failed: Option<StoreError>,
-}
-
-/// A change on its way to the disk.
-struct Append {
-    /// How many entries are durable after it.
-    entries: usize,
-    /// Whether it is the end.
-    last: bool,
-    answer: BoxFuture<'static, Result<Appended, StoreError>>,
 }
 
 impl Future for Driver {
@@ -174,25 +166,6 @@ impl Driver {
                 continue;
             }
             return if self.is_drained() { Poll::Ready(Ended::Drained) } else { Poll::Pending };
-        }
-    }
-
-    fn poll_append(&mut self, task: &mut Task<'_>) -> Poll<Ended> {
-        let Some(append) = &mut self.append else { return Poll::Pending };
-        let appended = ready!(append.answer.as_mut().poll(task));
-        let Append { entries, last, .. } = *append;
-        self.append = None;
-        match appended {
-            Ok(Appended::Done) if last => Poll::Ready(Ended::Finished),
-            Ok(Appended::Done) => {
-                let mut core = self.run.core();
-                core.durable = entries;
-                core.wake_waiting();
-                Poll::Pending
-            }
-            Ok(Appended::AlreadyFinished) => Poll::Ready(Ended::Stopped),
-            Ok(Appended::Fenced) => Poll::Ready(Ended::Fenced),
-            Err(error) => Poll::Ready(Ended::Failed(error)),
         }
     }
 
@@ -362,39 +335,6 @@ impl Driver {
         if core.permit.is_some() && !core.has_step(false) {
             core.permit = None;
         }
-    }
-
-    /// Sends what was decided, and the pending status and the end with it. One change at a time: what is decided while
-    /// it is on its way goes with the next one. True if it is durable already.
-    fn flush(&mut self, task: &mut Task<'_>) -> Poll<Ended> {
-        if self.append.is_some() {
-            return Poll::Pending;
-        }
-        let outcome = self.outcome.take();
-        let (entries, count, published) = {
-            let mut core = self.run.core();
-            let drains = core.draining && core.published.is_some();
-            if core.fresh.is_empty() && !core.flush_due && !drains && outcome.is_none() {
-                return Poll::Pending;
-            }
-            let published = self.run.take_published(&mut core);
-            (std::mem::take(&mut core.fresh), core.entries, published)
-        };
-        if entries.is_empty() && published.is_none() && outcome.is_none() {
-            return Poll::Pending;
-        }
-        let (store, claim) = (Arc::clone(&self.run.engine.store), self.run.claim);
-        let last = outcome.is_some();
-        let change = Change { entries, published, outcome, now: self.run.engine.clock.now() };
-        let answer = Box::pin(async move { store.append(claim, change).await });
-        self.append = Some(Append { entries: count, last, answer });
-        self.poll_append(task)
-    }
-
-    /// Whether the process may go down, as far as this run is concerned.
-    fn is_drained(&self) -> bool {
-        let core = self.run.core();
-        core.draining && core.fresh.is_empty() && self.append.is_none() && !core.has_step(true)
     }
 }
 

@@ -1,0 +1,70 @@
+//! One operation from the start of its task to its end, over the failures of the store.
+
+use std::sync::Arc;
+
+use super::drive::{Driver, Ended};
+use super::run::Run;
+use super::{Inner, LONGEST_STORE_PAUSE, STORE_PAUSE, replay};
+use crate::Json;
+use crate::clock::after;
+use crate::journal::Record;
+use crate::store::{Found, StoreError};
+
+impl Inner {
+    /// Runs an operation to its end. When the store fails, it is run again from what the store has, later.
+    pub(super) async fn supervise(self: Arc<Self>, mut driver: Box<Driver>) {
+        let id = driver.operation();
+        while let Ended::Failed(error) = (&mut driver).await {
+            tracing::error!(operation.id = %id, %error, "the store failed; the operation will be run again");
+            // Boxed: most operations never need it, and all of them would hold its place.
+            match Box::pin(self.again(driver)).await {
+                Some(next) => driver = next,
+                None => break,
+            }
+        }
+        let mut runs = self.runs();
+        runs.remove(&id);
+        self.counted(&runs);
+    }
+
+    /// The next run of an operation, once the store can be read. `None` if there is nothing to go on with.
+    async fn again(self: &Arc<Self>, driver: Box<Driver>) -> Option<Box<Driver>> {
+        let run = driver.into_run();
+        let mut pause = STORE_PAUSE;
+        loop {
+            self.clock.sleep_until(after(self.clock.now(), pause)).await;
+            pause = (pause * 2).min(LONGEST_STORE_PAUSE);
+            match self.reread(&run).await {
+                Ok(again) => return again.map(|(run, input, seen)| Box::new(Driver::new(run, input, seen))),
+                Err(error) => {
+                    tracing::error!(operation.id = %run.operation.id, %error, retry_in = ?pause, "the store still fails");
+                }
+            }
+        }
+    }
+
+    /// The same claim, with the journal as it is on disk. `None` if there is nothing to go on with.
+    async fn reread(
+        self: &Arc<Self>,
+        run: &Arc<Run>,
+    ) -> Result<Option<(Arc<Run>, Json, Option<u64>)>, StoreError> {
+        let id = run.operation.id;
+        let operation = match self.store.read(id).await? {
+            Some(Found::Operation(operation)) if !operation.state.is_terminal() => operation,
+            _ => return Ok(None),
+        };
+        let mut history = Vec::new();
+        loop {
+            let after = history.last().map(|record: &Record| record.sequence);
+            let page = self.store.history(id, after, 1_000).await?;
+            let is_last = page.len() < 1_000;
+            history.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        let seen = history.last().map(|record| record.sequence);
+        let Some((core, input)) = replay::resume(history) else { return Ok(None) };
+        Ok(Some((self.begin(Arc::clone(&run.action), operation, run.claim, core), input, seen)))
+    }
+}
