@@ -127,7 +127,7 @@ pub(crate) fn own_base(settings: &HttpSettings, listener: SocketAddr) -> String 
 
 /// Serves the public API until `shutdown`, then finishes what is under way.
 pub(crate) async fn serve_public(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) {
-    let front = Front::new(Arc::clone(&app), routes::public(&app));
+    let front = Front::public(Arc::clone(&app));
     listen::serve(listener, front, &app.settings.limits, shutdown).await;
 }
 
@@ -137,6 +137,6 @@ pub(crate) async fn serve_management(
     app: Arc<App>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let front = Front::new(Arc::clone(&app), routes::management(&app));
+    let front = Front::management(Arc::clone(&app));
     listen::serve(listener, front, &app.settings.limits, shutdown).await;
 }

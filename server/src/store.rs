@@ -192,8 +192,10 @@ pub struct EventKey {
 /// The answer to a signal.
 #[derive(Debug, Clone)]
 pub enum Signaled {
-    /// Done: the operation as it is now. For an event that came before: nothing was done again.
+    /// Done: the operation as it is now.
     Done(Arc<Operation>),
+    /// The event came before and nothing was done again: the operation as it is now.
+    Repeated(Arc<Operation>),
     /// The operation had ended before.
     AlreadyFinished(Arc<Operation>),
     /// The event's key stands for another body.
@@ -245,6 +247,8 @@ pub struct Filter {
     pub caller: Option<String>,
     /// With this tracking id.
     pub tracking_id: Option<String>,
+    /// With this trace context.
+    pub traceparent: Option<String>,
     /// Accepted at this time or later.
     pub created_from: Option<Timestamp>,
     /// Accepted before this time.

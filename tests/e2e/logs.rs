@@ -14,6 +14,10 @@ const SECRETS: [&str; 6] = [
     "kn-broken-7f3a",
 ];
 
+/// What callers say so that operators find it.
+const TRACKING: &str = "run-7f3a";
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
 struct Story {
     ids: Vec<String>,
     tokens: Vec<String>,
@@ -35,8 +39,8 @@ async fn a_log_names_operations_and_gives_nothing_away() {
         assert!(server.terminate().await.success());
 
         let log = launch.log();
-        for id in &ids {
-            assert!(log.contains(id.as_str()), "{format}: nothing about {id} in\n{log}");
+        for id in ids.iter().map(String::as_str).chain([TRACKING, TRACE]) {
+            assert!(log.contains(id), "{format}: nothing about {id} in\n{log}");
         }
         assert!(tokens.len() >= 6);
         for secret in SECRETS.into_iter().chain([key.as_str()]).chain(tokens.iter().map(String::as_str)) {
@@ -66,7 +70,8 @@ async fn tell(server: &ServerProcess) -> Story {
         post("/v1/actions/request-approval?links=cancel,event:decision", json!({ "subject": SECRETS[3] }));
     let approval = Answer::to(approval).await;
     let countdown = json!({ "seconds": 0, "steps": 2, "fail": "no-luck" });
-    let countdown = Answer::to(post("/v1/actions/countdown", countdown)).await;
+    let countdown = post("/v1/actions/countdown", countdown).header("x-ms-client-tracking-id", TRACKING);
+    let countdown = Answer::to(countdown.header("traceparent", TRACE)).await;
     for answer in [&talk, &approval, &countdown] {
         assert_eq!(answer.status, 202, "{answer:?}");
         ids.push(answer.view().id);

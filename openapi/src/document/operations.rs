@@ -178,7 +178,7 @@ impl<'a> Operations<'a> {
             304,
             responses::empty(
                 "Succeeded, and the `If-None-Match` has it.",
-                &self.headers(action, &["ETag"], &[]),
+                &self.headers(action, &["ETag"], &["Preference-Applied"]),
             ),
         );
         responses.problems(&READ_PROBLEMS);

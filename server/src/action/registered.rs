@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use raincheck_openapi::InvalidField;
+use serde::de::DeserializeOwned;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -104,13 +105,7 @@ trait Handler: Send + Sync {
 
 impl<A: Action> Handler for A {
     fn validate(&self, input: &str) -> Result<(), Vec<InvalidField>> {
-        let mut json = serde_json::Deserializer::from_str(input);
-        match serde_path_to_error::deserialize::<_, A::Input>(&mut json) {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                Err(vec![InvalidField { pointer: pointer(error.path()), detail: misfit(error.inner()) }])
-            }
-        }
+        fit::<A::Input>(input)
     }
 
     fn run<'a>(&'a self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'a, Result<Json, Failure>> {
@@ -122,6 +117,20 @@ impl<A: Action> Handler for A {
             let output = Action::run(self, &mut Context::new(port, String::new()), input).await?;
             Ok(Json::of(&output)?)
         })
+    }
+}
+
+/// Whether `json` is a `T`.
+///
+/// # Errors
+/// The first place where it is not.
+pub(super) fn fit<T: DeserializeOwned>(json: &str) -> Result<(), Vec<InvalidField>> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    match serde_path_to_error::deserialize::<_, T>(&mut json) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            Err(vec![InvalidField { pointer: pointer(error.path()), detail: misfit(error.inner()) }])
+        }
     }
 }
 

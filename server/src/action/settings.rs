@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use raincheck_openapi::InvalidField;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
+
+use super::registered::fit;
 
 /// Settings of an action, with defaults that suit most.
 ///
@@ -70,7 +73,7 @@ pub struct EventSettings {
     pub(crate) schema: RefOr<Schema>,
     /// What that schema refers to.
     pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
-    pub(crate) check: fn(&str) -> Result<(), serde_json::Error>,
+    pub(crate) check: fn(&str) -> Result<(), Vec<InvalidField>>,
 }
 
 impl EventSettings {
@@ -79,13 +82,7 @@ impl EventSettings {
     pub fn new<T: serde::de::DeserializeOwned + ToSchema>(name: impl Into<String>) -> Self {
         let mut schemas = Vec::new();
         T::schemas(&mut schemas);
-        Self {
-            name: name.into(),
-            many: false,
-            schema: T::schema(),
-            schemas,
-            check: |body| serde_json::from_str::<T>(body).map(drop),
-        }
+        Self { name: name.into(), many: false, schema: T::schema(), schemas, check: fit::<T> }
     }
 
     /// Lets one event link deliver more than one event.

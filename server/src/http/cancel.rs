@@ -34,13 +34,15 @@ pub(crate) async fn cancel(
 /// Asks the operation to stop, for somebody who may: 202 while it cleans up, 200 once it is canceled.
 pub(crate) async fn request(app: &App, id: OperationId) -> Result<Response, Problem> {
     match app.operations.cancel(id).await? {
-        Signaled::Done(operation) | Signaled::AlreadyFinished(operation) => match operation.state {
-            State::Canceled => Ok(json(StatusCode::OK, view::json(&Reference::new(&operation)))),
-            State::Succeeded | State::Failed => Err(Problem::already_terminal(&operation)),
-            State::NotStarted | State::Running | State::Canceling => {
-                Ok(json(StatusCode::ACCEPTED, view::json(&Reference::new(&operation))))
+        Signaled::Done(operation) | Signaled::Repeated(operation) | Signaled::AlreadyFinished(operation) => {
+            match operation.state {
+                State::Canceled => Ok(json(StatusCode::OK, view::json(&Reference::new(&operation)))),
+                State::Succeeded | State::Failed => Err(Problem::already_terminal(&operation)),
+                State::NotStarted | State::Running | State::Canceling => {
+                    Ok(json(StatusCode::ACCEPTED, view::json(&Reference::new(&operation))))
+                }
             }
-        },
+        }
         // It may have been forgotten since it was read.
         Signaled::NotFound | Signaled::KeyReused | Signaled::TooManyEvents => Err(Problem::not_found()),
     }

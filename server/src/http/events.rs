@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Buf;
 use futures_util::Stream;
 use http::StatusCode;
-use raincheck_openapi::{InvalidField, ProblemCode};
+use raincheck_openapi::ProblemCode;
 use warp::reply::Response;
 
 use super::App;
@@ -13,14 +13,12 @@ use super::access::admit;
 use super::body::{self, BodyLimits, Input};
 use super::call::Call;
 use super::problem::Problem;
-use super::start::{idempotency_header, key_reused};
+use super::start::{idempotency_header, key_reused, say_replayed};
 use super::status::json;
 use super::view::{self, Reference};
 use crate::Json;
-use crate::action::EventSettings;
 use crate::auth::Caller;
 use crate::capability::Right;
-use crate::json::misfit;
 use crate::operation::Operation;
 use crate::store::{EventKey, Signaled};
 
@@ -59,7 +57,7 @@ pub(crate) async fn deliver<B: Buf, E>(
     let input =
         Input::new(body::read(call, body, BodyLimits { bytes: limits.event, time: limits.body_time }).await?);
     let content = app.content_secret.content(&input.content()?);
-    check(event, &input)?;
+    (event.check)(&input.text).map_err(|fields| input.does_not_fit(fields))?;
 
     let secret = &app.content_secret;
     let (key, by_link) = match (key, token) {
@@ -70,7 +68,12 @@ pub(crate) async fn deliver<B: Buf, E>(
     let once = key.map(|key| EventKey { key, content });
     let body = Json::parse(input.text).map_err(body::unreadable)?;
     match app.operations.send_event(operation.id, name, body, once).await? {
-        Signaled::Done(operation) => Ok(json(StatusCode::ACCEPTED, view::json(&Reference::new(&operation)))),
+        Signaled::Done(operation) => Ok(taken(&operation)),
+        Signaled::Repeated(operation) => {
+            let mut answer = taken(&operation);
+            say_replayed(&mut answer);
+            Ok(answer)
+        }
         Signaled::AlreadyFinished(operation) => Err(Problem::already_terminal(&operation)),
         Signaled::KeyReused if by_link => {
             Err(Problem::new(ProblemCode::EventAlreadySent, "the link has delivered another body already"))
@@ -85,8 +88,6 @@ pub(crate) async fn deliver<B: Buf, E>(
     }
 }
 
-fn check(event: &EventSettings, input: &Input) -> Result<(), Problem> {
-    (event.check)(&input.text).map_err(|error| {
-        input.does_not_fit(vec![InvalidField { pointer: String::new(), detail: misfit(&error) }])
-    })
+fn taken(operation: &Operation) -> Response {
+    json(StatusCode::ACCEPTED, view::json(&Reference::new(operation)))
 }

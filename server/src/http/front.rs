@@ -1,5 +1,6 @@
 //! Where every request comes in and every answer goes out: limits, request id, problems, and what must never fail.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -15,22 +16,29 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::{Reply, Response};
 
-use super::App;
 use super::call::Call;
 use super::location::Connection;
 use super::problem::{Occurrence, Problem};
 use super::settings::HttpLimits;
+use super::{App, routes};
 
 /// The answers of one listener.
 #[derive(Clone)]
 pub(crate) struct Front {
     app: Arc<App>,
     routes: BoxedFilter<(Response,)>,
+    is_public: bool,
 }
 
 impl Front {
-    pub(crate) fn new(app: Arc<App>, routes: BoxedFilter<(Response,)>) -> Self {
-        Self { app, routes }
+    /// The answers of the public listener.
+    pub(crate) fn public(app: Arc<App>) -> Self {
+        Self { routes: routes::public(&app), app, is_public: true }
+    }
+
+    /// The answers of the management listener.
+    pub(crate) fn management(app: Arc<App>) -> Self {
+        Self { routes: routes::management(&app), app, is_public: false }
     }
 
     /// The answer to one request. Whatever happens, there is one, and it has a request id.
@@ -69,7 +77,9 @@ impl Front {
             if let Some(cause) = problem.cause() {
                 error!(request.id = call.id(), path = call.path(), error = %Chain(cause), "a request could not be answered");
             }
-            let base = self.app.base(call);
+            // The pages about problems are on the public listener, whichever one was asked.
+            let base =
+                if self.is_public { self.app.base(call) } else { Cow::Borrowed(&*self.app.links_base) };
             problem.complete(
                 answer,
                 &Occurrence {
@@ -91,7 +101,7 @@ impl Front {
         if let Ok(id) = HeaderValue::from_str(call.id()) {
             headers.insert(REQUEST_ID, id);
         }
-        if call.path().starts_with("/v1/") || call.path().starts_with("/admin/") {
+        if ["/v1", "/admin"].iter().any(|root| is_below(call.path(), root)) {
             headers.insert(header::CACHE_CONTROL, NO_STORE);
             headers.insert(header::REFERRER_POLICY, NO_REFERRER);
         }
@@ -115,6 +125,10 @@ impl fmt::Display for Chain<'_> {
         }
         Ok(())
     }
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 // What hyper's own parser refuses (more than 100 lines, a head beyond its buffer) does not get here.

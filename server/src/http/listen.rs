@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -97,9 +97,11 @@ async fn serve_connection(
     let service = service_fn(move |request: http::Request<Incoming>| {
         let (front, ends, busy) = (front.clone(), Arc::clone(&ends), busy.clone());
         busy.begin();
+        let has_body = !request.body().is_end_stream();
         async move {
             let answer = front.answer(request, ends).await;
-            busy.end();
+            let refused = answer.status().is_client_error() || answer.status().is_server_error();
+            busy.end(has_body && refused);
             Ok::<_, Infallible>(answer)
         }
     });

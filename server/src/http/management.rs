@@ -21,7 +21,7 @@ use crate::auth::Caller;
 use crate::capability::Right;
 use crate::journal::Entry;
 use crate::operation::Operation;
-use crate::store::Signaled;
+use crate::store::{Found, Signaled};
 
 mod list;
 mod views;
@@ -34,8 +34,8 @@ const PAGE: usize = 200;
 
 /// One operation with its input.
 pub(crate) async fn show(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
-    require(&app, &call, Caller::may_observe).await?;
-    let operation = find(&app, &id).await?;
+    let caller = require(&app, &call, Caller::may_observe).await?;
+    let operation = find(&app, &id, &caller).await?;
     let first = app.operations.journal(operation.id, None, 1).await?;
     let input = first.first().and_then(|record| match &record.entry {
         Entry::Accepted { input } => Some(input),
@@ -46,8 +46,8 @@ pub(crate) async fn show(id: String, call: Arc<Call>, app: Arc<App>) -> Result<R
 
 /// A page of an operation's journal.
 pub(crate) async fn journal(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
-    require(&app, &call, Caller::may_observe).await?;
-    let operation = find(&app, &id).await?;
+    let caller = require(&app, &call, Caller::may_observe).await?;
+    let operation = find(&app, &id, &caller).await?;
     let after = match call.parameter("after") {
         Some(text) => Some(text.parse().map_err(|_| unusable("after", "a sequence number"))?),
         None => None,
@@ -62,17 +62,19 @@ pub(crate) async fn journal(id: String, call: Arc<Call>, app: Arc<App>) -> Resul
 
 /// Asks an operation to stop.
 pub(crate) async fn cancel(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
-    require(&app, &call, Caller::may_operate).await?;
-    let operation = find(&app, &id).await?;
+    let caller = require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id, &caller).await?;
     cancelling::request(&app, operation.id).await
 }
 
 /// Ends an operation at once.
 pub(crate) async fn terminate(id: String, call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
-    require(&app, &call, Caller::may_operate).await?;
-    let operation = find(&app, &id).await?;
+    let caller = require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id, &caller).await?;
     match app.operations.terminate(operation.id).await? {
-        Signaled::Done(operation) => Ok(json(StatusCode::OK, view::json(&Reference::new(&operation)))),
+        Signaled::Done(operation) | Signaled::Repeated(operation) => {
+            Ok(json(StatusCode::OK, view::json(&Reference::new(&operation))))
+        }
         Signaled::AlreadyFinished(operation) => Err(Problem::already_terminal(&operation)),
         Signaled::NotFound | Signaled::KeyReused | Signaled::TooManyEvents => Err(Problem::not_found()),
     }
@@ -86,8 +88,8 @@ pub(crate) async fn send_event<B: Buf, E>(
     app: Arc<App>,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<Response, Problem> {
-    require(&app, &call, Caller::may_operate).await?;
-    let operation = find(&app, &id).await?;
+    let caller = require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id, &caller).await?;
     events::deliver(&app, &call, &operation, &name, None, body).await
 }
 
@@ -98,8 +100,8 @@ pub(crate) async fn links<B: Buf, E>(
     app: Arc<App>,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<Response, Problem> {
-    require(&app, &call, Caller::may_operate).await?;
-    let operation = find(&app, &id).await?;
+    let caller = require(&app, &call, Caller::may_operate).await?;
+    let operation = find(&app, &id, &caller).await?;
     let limits = &app.settings.limits;
     let input =
         Input::new(body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?);
@@ -140,20 +142,24 @@ pub(crate) async fn metrics(call: Arc<Call>, app: Arc<App>) -> Result<Response, 
 /// Whether this process can take work: it does not drain, and its store answers. Operations of actions that nobody
 /// here knows are no reason to stay away, but the operator should hear of them.
 pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Problem> {
-    let (status, text) = if app.operations.is_draining() {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned())
-    } else {
-        let unknown = app.operations.of_unknown_actions().await?;
-        let waiting =
-            unknown.iter().map(|(action, count)| format!("{count} operations wait for action {action}\n"));
-        (StatusCode::OK, std::iter::once("ready\n".to_owned()).chain(waiting).collect())
-    };
-    Ok(warp::reply::with_status(text, status).into_response())
+    if app.operations.is_draining() {
+        return Err(Problem::draining());
+    }
+    let unknown = app.operations.of_unknown_actions().await?;
+    let waiting =
+        unknown.iter().map(|(action, count)| format!("{count} operations wait for action {action}\n"));
+    let text: String = std::iter::once("ready\n".to_owned()).chain(waiting).collect();
+    Ok(text.into_response())
 }
 
-async fn find(app: &App, id: &str) -> Result<Arc<Operation>, Problem> {
+// What is left of an operation that is gone is for its owner; to operators it is not there, as on the public listener.
+async fn find(app: &App, id: &str, caller: &Caller) -> Result<Arc<Operation>, Problem> {
     let id = id.parse().map_err(|_| Problem::not_found())?;
-    kept(app.operations.read(id).await?.ok_or_else(Problem::not_found)?)
+    match app.operations.read(id).await? {
+        Some(Found::Gone(tombstone)) if tombstone.caller != *caller.name() => Err(Problem::not_found()),
+        Some(found) => kept(found),
+        None => Err(Problem::not_found()),
+    }
 }
 
 fn unusable(name: &str, expected: &str) -> Problem {

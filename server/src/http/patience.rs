@@ -2,11 +2,15 @@
 //!
 //! hyper has one limit for the head that also runs while a kept-alive connection is silent between requests. Here
 //! the two differ, and no timer is set for a request that arrives in one piece.
+//!
+//! And whoever still sends a body that was refused gets to read why: a socket that is closed while bytes arrive takes
+//! its answer back.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,9 +26,18 @@ pub(crate) struct Patience {
     pub(crate) idle: Duration,
 }
 
+/// How long a connection that ends takes in what is left of a refused body.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// How far the current request is; shared by the stream and whoever answers.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Busy(Arc<AtomicU8>);
+pub(crate) struct Busy(Arc<Progress>);
+
+#[derive(Debug, Default)]
+struct Progress {
+    state: AtomicU8,
+    unread: AtomicBool,
+}
 
 /// No answer since the last look.
 const QUIET: u8 = 0;
@@ -36,12 +49,13 @@ const ANSWERED: u8 = 2;
 impl Busy {
     /// A request's head is complete.
     pub(crate) fn begin(&self) {
-        self.0.store(ANSWERING, Ordering::Relaxed);
+        self.0.state.store(ANSWERING, Ordering::Relaxed);
     }
 
-    /// Its answer is ready to be written.
-    pub(crate) fn end(&self) {
-        self.0.store(ANSWERED, Ordering::Relaxed);
+    /// Its answer is ready to be written. `unread`: some of its body may not have been read.
+    pub(crate) fn end(&self, unread: bool) {
+        self.0.unread.store(unread, Ordering::Relaxed);
+        self.0.state.store(ANSWERED, Ordering::Relaxed);
     }
 }
 
@@ -53,6 +67,8 @@ pub(crate) struct Patient<S> {
     reading: Reading,
     reading_timer: Timer,
     writing_timer: Timer,
+    /// Until when to linger, once nothing more is written.
+    lingers: Option<Instant>,
 }
 
 /// What the next byte will be part of.
@@ -69,16 +85,17 @@ enum Reading {
 impl<S> Patient<S> {
     pub(crate) fn new(stream: S, patience: Patience, busy: Busy) -> Self {
         let reading = Reading::Nothing(Instant::now());
-        Self { stream, patience, busy, reading, reading_timer: Timer(None), writing_timer: Timer(None) }
+        let (reading_timer, writing_timer) = (Timer(None), Timer(None));
+        Self { stream, patience, busy, reading, reading_timer, writing_timer, lingers: None }
     }
 
     // What answers have done since the last look says what the next byte is part of. Both run in the connection's
     // task, so nothing can happen in between.
     fn look(&mut self) {
-        match self.busy.0.load(Ordering::Relaxed) {
+        match self.busy.0.state.load(Ordering::Relaxed) {
             ANSWERING => self.reading = Reading::Body,
             ANSWERED => {
-                self.busy.0.store(QUIET, Ordering::Relaxed);
+                self.busy.0.state.store(QUIET, Ordering::Relaxed);
                 self.reading = Reading::Nothing(Instant::now());
             }
             _ => {}
@@ -112,7 +129,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.look();
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
@@ -138,7 +155,34 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let this = &mut *self;
+        let until = match this.lingers {
+            Some(until) => until,
+            None => {
+                ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+                if !this.busy.0.unread.load(Ordering::Relaxed) {
+                    return Poll::Ready(Ok(()));
+                }
+                *this.lingers.insert(Instant::now() + LINGER)
+            }
+        };
+        this.poll_linger(cx, until).map(Ok)
+    }
+}
+
+impl<S: AsyncRead + Unpin> Patient<S> {
+    // Takes in what the other side still sends, until it ends the connection too, or it is too late.
+    fn poll_linger(&mut self, cx: &mut Context<'_>, until: Instant) -> Poll<()> {
+        let mut bytes = [MaybeUninit::uninit(); 4096];
+        while Instant::now() < until {
+            let mut buf = ReadBuf::uninit(&mut bytes);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {}
+                Poll::Ready(_) => break,
+                Poll::Pending => return self.reading_timer.poll(cx, until),
+            }
+        }
+        Poll::Ready(())
     }
 }
 

@@ -28,10 +28,24 @@ pub(crate) fn wait(headers: &HeaderMap, cap: Duration) -> Option<u64> {
 }
 
 fn preferences(line: &str) -> impl Iterator<Item = (&str, &str)> {
-    line.split(',').map(|preference| {
-        let plain = preference.split(';').next().unwrap_or_default();
+    split(line, ',').map(|preference| {
+        let plain = split(preference, ';').next().unwrap_or_default();
         let (name, value) = plain.split_once('=').unwrap_or((plain, ""));
         (name.trim(), value.trim())
+    })
+}
+
+// What stands in quotes separates nothing.
+fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let (mut quoted, mut escaped) = (false, false);
+    text.split(move |char| {
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ => return !quoted && char == separator,
+        }
+        false
     })
 }
 
@@ -53,6 +67,7 @@ mod tests {
         assert_eq!(asked(&["respond-async, WAIT = 5; foo=bar"]), Some(5));
         assert_eq!(asked(&["respond-async", "wait=\"7\""]), Some(7));
         assert_eq!(asked(&["wait=31"]), Some(30));
+        assert_eq!(asked(&[r#"x="a, wait=9; \", wait=8", wait=7"#]), Some(7));
         assert_eq!(asked(&["wait=99999999999999999999999999"]), Some(30));
     }
 

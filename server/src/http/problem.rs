@@ -82,6 +82,12 @@ impl Problem {
         Self::new(ProblemCode::AlreadyTerminal, format!("the operation has ended as {status}"))
     }
 
+    /// The answer of a process that is going down.
+    pub(crate) fn draining() -> Self {
+        Self::new(ProblemCode::Draining, "this process takes nothing new")
+            .with_retry_after(crate::retry_after::busy(dice::throw()))
+    }
+
     /// A bug, or something that nobody foresaw. The caller learns nothing but the request's id.
     pub(crate) fn internal() -> Self {
         Self::new(

@@ -33,7 +33,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let rest = start.or(cancel).unify().or(event).unify().boxed()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
-    routes.or(otherwise(PUBLIC)).unify().boxed()
+    routes.or(otherwise([PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
 }
 
 /// The routes of the management listener.
@@ -55,7 +55,7 @@ pub(crate) fn management(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let commands = cancel.or(terminate).unify().or(event).unify().or(links).unify().boxed();
     let probes = metrics.or(ready).unify().or(health).unify().boxed();
     let routes = reads.or(commands).unify().or(probes).unify().map(reply);
-    routes.or(otherwise(MANAGEMENT)).unify().boxed()
+    routes.or(otherwise([MANAGEMENT, &[]])).unify().boxed()
 }
 
 type Table = &'static [(&'static str, &'static str)];
@@ -67,11 +67,11 @@ const PUBLIC: Table = &[
     (paths::MONITOR, READS),
     (paths::EVENT, "POST, OPTIONS"),
     (paths::PROBLEM, READS),
-    (paths::DOCUMENT, READS),
-    ("/docs", READS),
-    ("/docs/{file}", READS),
     ("/healthz", READS),
 ];
+
+/// Those of the paths that can be switched off.
+const DOCS: Table = &[(paths::DOCUMENT, READS), ("/docs", READS), ("/docs/{file}", READS)];
 
 /// The methods of each management path.
 const MANAGEMENT: Table = &[
@@ -90,8 +90,8 @@ const MANAGEMENT: Table = &[
 const READS: &str = "GET, HEAD, OPTIONS";
 
 /// What no route has taken: `OPTIONS`, a method that the path does not have, a path that is none.
-fn otherwise(table: Table) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
-    call().map(move |call: Arc<Call>| match (allowed(table, call.path()), &call.method) {
+fn otherwise(tables: [Table; 2]) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
+    call().map(move |call: Arc<Call>| match (allowed(&tables, call.path()), &call.method) {
         (Some(allow), &Method::OPTIONS) => {
             let mut answer = StatusCode::NO_CONTENT.into_response();
             answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -106,9 +106,9 @@ fn otherwise(table: Table) -> impl Filter<Extract = (Response,), Error = warp::R
 }
 
 /// The methods that `path` has, if it is one.
-fn allowed(table: Table, path: &str) -> Option<&'static str> {
+fn allowed(tables: &[Table], path: &str) -> Option<&'static str> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    table.iter().find(|(template, _)| fits(template, path)).map(|(_, allow)| *allow)
+    tables.iter().copied().flatten().find(|(template, _)| fits(template, path)).map(|(_, allow)| *allow)
 }
 
 fn fits(template: &str, path: &str) -> bool {
@@ -146,13 +146,16 @@ mod tests {
 
     #[test]
     fn a_path_fits_its_template_segment_by_segment() {
-        assert_eq!(allowed(PUBLIC, "/v1/actions/countdown"), Some("POST, OPTIONS"));
-        assert_eq!(allowed(PUBLIC, "/v1/actions/countdown/operations/x"), Some("GET, HEAD, DELETE, OPTIONS"));
-        assert_eq!(allowed(PUBLIC, "/docs/"), Some(READS));
+        assert_eq!(allowed(&[PUBLIC], "/v1/actions/countdown"), Some("POST, OPTIONS"));
+        assert_eq!(
+            allowed(&[PUBLIC], "/v1/actions/countdown/operations/x"),
+            Some("GET, HEAD, DELETE, OPTIONS")
+        );
+        assert_eq!(allowed(&[DOCS], "/docs/"), Some(READS));
         for path in
             ["/", "", "*", "/v1/actions", "/v1/actions//operations/x", "/v1/actions/a/b", "/healthz/x"]
         {
-            assert_eq!(allowed(PUBLIC, path), None, "{path}");
+            assert_eq!(allowed(&[PUBLIC], path), None, "{path}");
         }
     }
 }

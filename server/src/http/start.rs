@@ -9,6 +9,7 @@ use futures_util::Stream;
 use http::{HeaderValue, StatusCode, header};
 use raincheck_openapi::{ProblemCode, headers};
 use serde::Serialize;
+use tracing::info;
 use warp::reply::Response;
 
 use super::access::kept;
@@ -16,7 +17,7 @@ use super::body::{self, BodyLimits, Input};
 use super::call::Call;
 use super::problem::Problem;
 use super::view::{self, View};
-use super::{App, dice, prefer, status};
+use super::{App, prefer, status};
 use crate::Json;
 use crate::action::Registered;
 use crate::auth::Caller;
@@ -25,7 +26,6 @@ use crate::clock::after;
 use crate::content::{Content, idempotency_key};
 use crate::operation::Operation;
 use crate::operations::{Start, StartError, Started};
-use crate::retry_after;
 use crate::store::{Found, Idempotency};
 
 /// Accepts an operation, or answers again for one that its idempotency key has started already.
@@ -127,7 +127,18 @@ async fn accept(
         traceparent: call.note(headers::TRACEPARENT),
     };
     match app.operations.start(action, start).await {
-        Ok(Started::New(operation)) => Ok((operation, false)),
+        Ok(Started::New(operation)) => {
+            if operation.tracking_id.is_some() || operation.traceparent.is_some() {
+                info!(
+                    request.id = call.id(),
+                    operation.id = %operation.id,
+                    client_tracking_id = operation.tracking_id.as_deref(),
+                    traceparent = operation.traceparent.as_deref(),
+                    "an operation of a traced run was accepted"
+                );
+            }
+            Ok((operation, false))
+        }
         Ok(Started::Replayed(found)) => Ok((kept(found)?, true)),
         Err(StartError::Draining) => recall(refused(app, action)(StartError::Draining)).await,
         Err(error) => Err(refused(app, action)(error)),
@@ -142,8 +153,7 @@ fn refused<'a>(app: &'a App, action: &'a Registered) -> impl Fn(StartError) -> P
             Problem::new(ProblemCode::TooManyActive, "the limit of operations that have not ended is reached")
                 .with_retry_after(seconds.max(1))
         }
-        StartError::Draining => Problem::new(ProblemCode::Draining, "this process takes nothing new")
-            .with_retry_after(retry_after::busy(dice::throw())),
+        StartError::Draining => Problem::draining(),
         StartError::Store(error) => error.into(),
     }
 }
@@ -151,6 +161,11 @@ fn refused<'a>(app: &'a App, action: &'a Registered) -> impl Fn(StartError) -> P
 /// The answer to a key that stands for other content.
 pub(crate) fn key_reused() -> Problem {
     Problem::new(ProblemCode::IdempotencyKeyReused, "the Idempotency-Key was used for another body")
+}
+
+/// Says that the request was recognised as a repetition and changed nothing.
+pub(crate) fn say_replayed(answer: &mut Response) {
+    answer.headers_mut().insert(headers::IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
 }
 
 // Holds the answer until the operation ends, if that is wished for; an answer that was held shows it as it is then.
@@ -224,7 +239,7 @@ impl Accepted<'_> {
         headers.insert(header::LOCATION, location);
         headers.insert(headers::OPERATION_LOCATION, monitor);
         if replayed {
-            headers.insert(headers::IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+            say_replayed(&mut answer);
         }
         answer
     }

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use super::call::loopback;
 use super::front::Front;
-use super::{App, HttpSettings, routes};
+use super::{App, HttpSettings};
 use crate::action::Registry;
 use crate::auth::{ApiKey, Authenticator};
 use crate::capability::Signer;
@@ -102,8 +102,8 @@ impl World {
             metrics: Box::new(|| "up 1\n".to_owned()),
         }));
         Self {
-            public: Front::new(Arc::clone(&app), routes::public(&app)),
-            management: Front::new(Arc::clone(&app), routes::management(&app)),
+            public: Front::public(Arc::clone(&app)),
+            management: Front::management(Arc::clone(&app)),
             clock,
             app,
             store,

@@ -73,13 +73,13 @@ impl<'a> View<'a> {
             id: Text(*id),
             action,
             status: status(*state),
-            custom_status: custom_status.as_ref().map(crate::Json::raw),
+            custom_status: custom_status.as_ref().and_then(present),
             percent_complete: *percent,
             created_at: Millis(*created_at),
             updated_at: Millis(*updated_at),
             finished_at: finished_at.map(Millis),
             deadline: Millis(*deadline),
-            output: output.as_ref().map(crate::Json::raw),
+            output: output.as_ref().and_then(present),
             error: problem.as_ref().map(Error::new),
         }
     }
@@ -102,6 +102,11 @@ impl<'a> View<'a> {
     pub(crate) fn without_output(operation: &'a Operation) -> Self {
         Self { output: None, ..Self::new(operation) }
     }
+}
+
+/// A member that is there. What has no value, such as the output of an action that gives none, is absent, not null.
+fn present(json: &crate::Json) -> Option<&RawValue> {
+    (json.get() != "null").then(|| json.raw())
 }
 
 impl<'a> Error<'a> {

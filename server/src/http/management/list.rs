@@ -67,6 +67,7 @@ fn filter(call: &Call) -> Result<Filter, Problem> {
         state,
         caller: text("caller"),
         tracking_id: text("clientTrackingId"),
+        traceparent: text("traceparent"),
         created_from: time("createdFrom")?,
         created_before: time("createdBefore")?,
         updated_from: time("updatedFrom")?,

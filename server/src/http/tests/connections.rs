@@ -113,6 +113,25 @@ async fn a_silent_connection_ends_after_the_idle_time_and_not_after_the_time_for
 }
 
 #[tokio::test]
+async fn who_sends_a_refused_body_to_its_end_still_reads_why_it_was_refused() {
+    let served = serve(|_| {}).await;
+    let body = vec![b' '; 32 << 20];
+
+    for (key, refusal) in [(&*served.world.key, "HTTP/1.1 413"), ("none", "HTTP/1.1 401")] {
+        let mut stream = connect(&served).await;
+        let head = format!(
+            "POST /v1/actions/countdown HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.unwrap();
+
+        let text = rest(&mut stream).await;
+        assert!(text.starts_with(refusal), "{text}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_comes_too_slowly_is_408_and_the_connection_ends() {
     let served = serve(|settings| settings.limits.body_time = Duration::from_millis(50)).await;
     let mut stream = connect(&served).await;

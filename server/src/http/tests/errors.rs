@@ -69,6 +69,11 @@ async fn unknown_actions_and_paths_are_404_also_without_a_key() {
     for path in ["/", "/v1", "/v1/actions", "/v2/actions/countdown", "/admin/v1/operations", "/metrics"] {
         let answer = world.get(path).await;
         assert_eq!((answer.status.as_u16(), &*answer.code()), (404, "not-found"), "{path}");
+        assert_eq!(
+            answer.headers.contains_key("cache-control"),
+            path.starts_with("/v1") || path.starts_with("/admin"),
+            "{path}"
+        );
     }
 }
 
@@ -158,5 +163,8 @@ async fn the_document_and_its_page_are_there_unless_switched_off() {
     let world = World::with(HttpSettings { docs: false, ..HttpSettings::default() }, Limits::default()).await;
     for path in ["/openapi.json", "/docs", "/docs/"] {
         assert_eq!(world.get(path).await.code(), "not-found", "{path}");
+        for method in [Method::OPTIONS, Method::PATCH] {
+            assert_eq!(world.send(request(method, path, &[], "")).await.status, 404, "{path}");
+        }
     }
 }

@@ -17,7 +17,10 @@ async fn an_event_link_delivers_once() {
 
     let first = send(r#"{"approved":true}"#).await;
     assert_eq!((first.status.as_u16(), first.json().as_object().unwrap().len()), (202, 2));
+    assert!(!first.headers.contains_key("idempotent-replayed"));
     world.until(&location, |view| view["status"] == "Succeeded").await;
+    let again = send(r#"{ "approved": true }"#).await;
+    assert_eq!((again.status.as_u16(), again.header("idempotent-replayed")), (202, "true"));
     let other = send(r#"{"approved":false}"#).await;
 
     assert_eq!(other.status, 409, "{other:?}");
@@ -47,6 +50,7 @@ async fn an_event_that_is_not_declared_or_does_not_fit_is_refused() {
     assert_eq!((undeclared.status.as_u16(), &*undeclared.code()), (404, "unknown-event"));
     let misfit = world.send(request(Method::POST, &link, &[], r#"{"approved":"maybe"}"#)).await;
     assert_eq!((misfit.status.as_u16(), &*misfit.code()), (422, "invalid-input"));
+    assert_eq!(misfit.json()["errors"][0]["pointer"], "/approved");
     let broken = world.send(request(Method::POST, &link, &[], "{")).await;
     assert_eq!((broken.status.as_u16(), &*broken.code()), (400, "malformed-json"));
 }

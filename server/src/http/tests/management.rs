@@ -1,5 +1,6 @@
 use http::Method;
 
+use super::super::location::Connection;
 use super::*;
 use raincheck_openapi::management::{JournalPage, Links, OperationDetail, OperationPage};
 
@@ -39,7 +40,9 @@ async fn a_list_pages_from_the_newest_with_an_opaque_cursor() {
 #[tokio::test]
 async fn a_list_is_narrowed_by_its_filters() {
     let world = World::new().await;
-    let running = id(&world.approval().await);
+    let headers = [("x-ms-client-tracking-id", "run-7"), ("traceparent", "00-7-7-01")];
+    let started = world.post("/v1/actions/request-approval", &headers, r#"{"subject":"x"}"#).await;
+    let running = id(started.header("location"));
     world.countdown(r#"{"seconds":0,"steps":1}"#).await;
     let ids = async |query: &str| {
         let page: OperationPage = read(&world.admin(Method::GET, &format!("{OPERATIONS}?{query}"), "").await);
@@ -49,6 +52,8 @@ async fn a_list_is_narrowed_by_its_filters() {
     assert_eq!(ids("action=request-approval").await, [running.as_str()]);
     assert_eq!(ids("status=Succeeded").await.len(), 1);
     assert_eq!(ids("caller=nobody").await.len(), 0);
+    assert_eq!(ids("clientTrackingId=run-7").await, [running.as_str()]);
+    assert_eq!(ids("traceparent=00-7-7-01").await, [running.as_str()]);
     assert_eq!(ids("createdBefore=2026-11-24T00:00:00Z").await.len(), 0);
     assert_eq!(ids("createdFrom=2026-11-24T00:00:00Z").await.len(), 2);
     for query in ["status=running", "limit=0", "limit=201", "cursor=x", "createdFrom=yesterday"] {
@@ -88,6 +93,22 @@ async fn an_operator_ends_an_operation_at_once() {
     let status = world.get(&location).await;
     assert_eq!((status.status.as_u16(), &*status.code()), (409, "terminated"));
     assert_eq!(world.admin(Method::POST, &url, "").await.code(), "already-terminal");
+}
+
+#[tokio::test]
+async fn an_operation_that_is_gone_is_410_for_its_owner_and_unknown_to_other_operators() {
+    let world = World::new().await;
+    let url = format!("{OPERATIONS}/{}", id(&world.countdown(r#"{"seconds":0,"steps":1}"#).await));
+    let operator = world.key_with(&["operate"], "operator").await;
+    world.clock.advance(Duration::from_secs(7 * 24 * 3600 + 1));
+    world.store.sweep(world.clock.now(), 100).await.unwrap();
+
+    let owner = world.admin(Method::GET, &url, "").await;
+    let request = request(Method::GET, &url, &[("x-api-key", &operator)], "");
+    let other = Answer::read(world.management.answer(request, loopback()).await).await;
+
+    assert_eq!((owner.status.as_u16(), &*owner.code()), (410, "operation-gone"));
+    assert_eq!((other.status.as_u16(), &*other.code()), (404, "not-found"));
 }
 
 #[tokio::test]
@@ -148,6 +169,20 @@ async fn reads_need_observe_and_the_rest_operate() {
     assert_eq!(ask(Method::GET, "/healthz", "").await, 200);
     assert_eq!(ask(Method::GET, "/readyz", "").await, 200);
     world.app.operations.drain();
-    let draining = world.management.answer(request(Method::GET, "/readyz", &[], ""), loopback()).await;
-    assert_eq!(draining.status(), 503);
+    let draining = world.admin(Method::GET, "/readyz", "").await;
+    assert_eq!((draining.status.as_u16(), &*draining.code()), (503, "draining"));
+    assert!(draining.headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn a_problem_of_this_listener_has_its_page_on_the_public_one() {
+    let world = World::new().await;
+    let connection = Connection::plain("127.0.0.1:8081".parse().unwrap(), "127.0.0.1:5".parse().unwrap());
+
+    let request = request(Method::GET, OPERATIONS, &[], "");
+    let answer = Answer::read(world.management.answer(request, Arc::new(connection)).await).await;
+
+    let kind = answer.json()["type"].as_str().unwrap().to_owned();
+    assert_eq!(kind, "http://127.0.0.1:8080/problems/unauthenticated");
+    assert_eq!(world.get(&kind).await.status, 200);
 }

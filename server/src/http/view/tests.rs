@@ -33,6 +33,17 @@ fn text(view: &View<'_>) -> String {
 }
 
 #[test]
+fn an_output_that_is_none_is_absent() {
+    let null = || Some(Json::of(&()).unwrap());
+    let operation =
+        Operation { output: null(), custom_status: null(), state: State::Succeeded, ..operation() };
+
+    let text = text(&View::new(&operation));
+
+    assert!(!text.contains("null") && !text.contains("output") && !text.contains("customStatus"), "{text}");
+}
+
+#[test]
 fn a_view_has_what_the_contract_names_and_times_in_milliseconds() {
     assert_eq!(
         text(&View::new(&operation())),

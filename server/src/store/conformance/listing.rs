@@ -41,6 +41,7 @@ pub async fn each_part_of_a_filter_lets_only_its_own_through(factory: &impl Fact
     other.operation.action = "other".into();
     other.operation.caller = "you".into();
     other.operation.tracking_id = Some("other".into());
+    other.operation.traceparent = Some("00-other".into());
     other.limits = NO_LIMITS;
     let (plain, _) = accept(&*store, new(10)).await;
     let (other, _) = accept(&*store, other).await;
@@ -54,6 +55,7 @@ pub async fn each_part_of_a_filter_lets_only_its_own_through(factory: &impl Fact
         (Filter { action: Some("other".to_owned()), ..any() }, vec![other]),
         (Filter { caller: Some("you".to_owned()), ..any() }, vec![other]),
         (Filter { tracking_id: Some("other".to_owned()), ..any() }, vec![other]),
+        (Filter { traceparent: Some("00-other".to_owned()), ..any() }, vec![other]),
         (Filter { state: Some(State::Failed), ..any() }, vec![failed]),
         (Filter { state: Some(State::NotStarted), ..any() }, vec![other, plain]),
         (Filter { created_from: Some(at(20)), ..any() }, vec![failed, other]),

@@ -69,7 +69,7 @@ pub async fn keys_are_remembered(factory: &impl Factory) {
     assert!(matches!(store.accept(start(3, 2)).await, Ok(Accepted::KeyReused)));
     let event =
         async |content| store.signal(operation.id, send("decision", Some((1, content)), 9), at(3)).await;
-    assert!(matches!(event(1).await, Ok(Signaled::Done(_))));
+    assert!(matches!(event(1).await, Ok(Signaled::Repeated(_))));
     assert!(matches!(event(2).await, Ok(Signaled::KeyReused)));
     assert_eq!(history(&*store, operation.id).await.len(), 2);
 }

@@ -53,6 +53,7 @@ impl List {
             state,
             caller,
             tracking_id,
+            traceparent,
             created_from,
             created_before,
             updated_from,
@@ -66,6 +67,7 @@ impl List {
              AND (:state IS NULL OR state = :state) \
              AND (:caller IS NULL OR caller = :caller) \
              AND (:tracking_id IS NULL OR tracking_id = :tracking_id) \
+             AND (:traceparent IS NULL OR traceparent = :traceparent) \
              AND (:created_from IS NULL OR created_at >= :created_from) \
              AND (:created_before IS NULL OR created_at < :created_before) \
              AND (:updated_from IS NULL OR updated_at >= :updated_from) \
@@ -80,6 +82,7 @@ impl List {
             ":state": state.map(number),
             ":caller": caller,
             ":tracking_id": tracking_id,
+            ":traceparent": traceparent,
             ":created_from": created_from.map(milliseconds),
             ":created_before": created_before.map(milliseconds),
             ":updated_from": updated_from.map(milliseconds),

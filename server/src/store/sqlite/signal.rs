@@ -33,7 +33,7 @@ impl Write for Tell {
             if content != once.content {
                 return Ok(Signaled::KeyReused);
             }
-            return Ok(found(tx, id)?.map_or(Signaled::NotFound, Signaled::Done));
+            return Ok(found(tx, id)?.map_or(Signaled::NotFound, Signaled::Repeated));
         }
         let Some(live) = tx.memory.get(id) else {
             return Ok(found(tx, id)?.map_or(Signaled::NotFound, Signaled::AlreadyFinished));
