@@ -26,8 +26,7 @@ async fn the_log_is_synced_between_a_start_and_its_202() {
         let answer = Answer::to(start.json(&json!({ "subject": format!("{MARK}{subject}.") }))).await;
         assert_eq!(answer.status, 202, "{answer:?}");
     }
-    // The server is a child of strace, which hands the signal on only if it gets one itself; a kill ends both.
-    server.kill9().await;
+    server.kill9_under().await;
 
     assert_eq!(check(&std::fs::read_to_string(trace).expect("a trace")), 20);
 }

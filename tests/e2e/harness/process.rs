@@ -212,6 +212,16 @@ impl ServerProcess {
         self.child.kill().await.expect("it runs");
     }
 
+    /// `kill -9` for a server that runs [under](Launch::under) another program, which sees that and ends by itself. The
+    /// other way round, the server would live on.
+    pub(crate) async fn kill9_under(self) {
+        let pid = self.pid();
+        let server = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).expect("it runs");
+        let killed = Command::new("kill").arg("-KILL").args(server.split_whitespace()).status().await;
+        assert!(killed.expect("`kill` is there").success());
+        self.exited().await;
+    }
+
     /// Sends SIGTERM.
     pub(crate) async fn signal_terminate(&self) {
         let sent = Command::new("kill").arg("-TERM").arg(self.pid().to_string()).status().await;
