@@ -7,10 +7,10 @@ use jiff::Timestamp;
 
 use crate::Json;
 use crate::action::{Registered, Registry};
-use crate::clock::{Clock, after};
+use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::journal::Record;
-use crate::operation::{Operation, OperationId, Outcome, Problem, State};
+use crate::operation::{Operation, OperationId, Outcome, Problem};
 use crate::store::{
     Accepted, ActiveLimits, EventKey, Filter, Found, Idempotency, NewOperation, Signal, Signaled, Store,
     StoreError,
@@ -130,26 +130,8 @@ impl Operations {
         let Start { caller, input, idempotency, tracking_id, traceparent } = start;
         let now = self.clock.now();
         let settings = action.settings();
-        let operation = Operation {
-            id: OperationId::new(now),
-            action: Arc::clone(action.name()),
-            version: settings.version,
-            caller,
-            parent: None,
-            state: State::NotStarted,
-            custom_status: None,
-            percent: None,
-            created_at: now,
-            updated_at: now,
-            finished_at: None,
-            deadline: after(now, settings.deadline),
-            retention: settings.retention,
-            output: None,
-            problem: None,
-            link_key: self.link_key,
-            tracking_id,
-            traceparent,
-        };
+        let accepted = action.accepted(OperationId::new(now), caller, self.link_key, now);
+        let operation = Operation { tracking_id, traceparent, ..accepted };
         let limits = ActiveLimits {
             total: self.limits.active,
             action: settings.max_active,

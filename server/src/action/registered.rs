@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use jiff::Timestamp;
 use raincheck_openapi::InvalidField;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::{RefOr, Schema};
@@ -11,7 +12,9 @@ use utoipa::{PartialSchema, ToSchema};
 use super::port::Port;
 use super::{Action, Context, Failure, Settings};
 use crate::Json;
+use crate::clock::after;
 use crate::json::misfit;
+use crate::operation::{Operation, OperationId, State};
 
 /// An action as the engine and the documents see it.
 pub struct Registered {
@@ -81,6 +84,36 @@ impl Registered {
     #[must_use]
     pub fn failure_status(&self, code: &str) -> u16 {
         self.settings.failures.get(code).copied().unwrap_or(422)
+    }
+
+    /// A new operation of this action, as it is accepted.
+    pub(crate) fn accepted(
+        &self,
+        id: OperationId,
+        caller: Arc<str>,
+        link_key: u32,
+        now: Timestamp,
+    ) -> Operation {
+        Operation {
+            id,
+            action: Arc::clone(&self.name),
+            version: self.settings.version,
+            caller,
+            parent: None,
+            state: State::NotStarted,
+            custom_status: None,
+            percent: None,
+            created_at: now,
+            updated_at: now,
+            finished_at: None,
+            deadline: after(now, self.settings.deadline),
+            retention: self.settings.retention,
+            output: None,
+            problem: None,
+            link_key,
+            tracking_id: None,
+            traceparent: None,
+        }
     }
 
     pub(crate) fn run(

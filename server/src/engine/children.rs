@@ -111,26 +111,13 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let parent = &run.operation;
         let now = self.clock.now();
-        let settings = action.settings();
+        let accepted = action.accepted(id, Arc::clone(&parent.caller), parent.link_key, now);
         let operation = Operation {
-            id,
-            action: Arc::clone(action.name()),
-            version: settings.version,
-            caller: Arc::clone(&parent.caller),
             parent: Some(parent.id),
-            state: State::NotStarted,
-            custom_status: None,
-            percent: None,
-            created_at: now,
-            updated_at: now,
-            finished_at: None,
-            deadline: after(now, settings.deadline).min(parent.deadline),
-            retention: settings.retention,
-            output: None,
-            problem: None,
-            link_key: parent.link_key,
+            deadline: accepted.deadline.min(parent.deadline),
             tracking_id: parent.tracking_id.clone(),
             traceparent: parent.traceparent.clone(),
+            ..accepted
         };
         // A parent that holds a place must not wait for another one.
         let limits = ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX };

@@ -39,8 +39,10 @@ impl Port for Run {
         let slot = Slot::new(id, command, phase, after);
         let place = core.slots.iter().position(Option::is_none).unwrap_or(core.slots.len());
         if place == core.slots.len() {
-            // Most handlers wait for one thing at a time, and many handlers wait.
-            core.slots.reserve_exact(1);
+            // Most handlers wait for one thing at a time, and many handlers wait. Those that fan out grow as usual.
+            if core.slots.is_empty() {
+                core.slots.reserve_exact(1);
+            }
             core.slots.push(None);
         }
         core.slots[place] = Some(slot);
