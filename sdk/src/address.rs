@@ -9,10 +9,16 @@ pub(crate) fn parse(text: &str) -> Result<Url, Error> {
     // The text itself stays out of the message: it may be a status URL.
     let url = Url::parse(text)
         .map_err(|cause| Error::usage("the URL is not a valid absolute URL").because(cause))?;
+    acceptable(&url)?;
+    Ok(url)
+}
+
+/// Whether a request can go to this URL at all.
+pub(crate) fn acceptable(url: &Url) -> Result<(), Error> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(Error::usage("the URL must begin with http:// or https:// and name a host"));
     }
-    Ok(url)
+    Ok(())
 }
 
 /// `base` with further path segments. A base may have a path of its own, when the server is behind a gateway.
@@ -26,17 +32,40 @@ pub(crate) fn join(base: &Url, path: &str) -> Url {
     url
 }
 
-/// Where a `Location` leads, seen from the URL that was asked (RFC 3986). `None` if it leads nowhere: not a
-/// URL, not HTTP, or from https to plain http, where the status URL could be read on the way.
-pub(crate) fn resolve(asked: &Url, location: &str) -> Option<Url> {
-    let mut url = asked.join(location.trim()).ok()?;
-    url.set_fragment(None);
-    let acceptable = match url.scheme() {
-        "https" => true,
-        "http" => asked.scheme() == "http",
-        _ => false,
-    };
-    acceptable.then_some(url)
+/// How the URLs in answers are taken.
+#[derive(Clone, Default)]
+pub(crate) struct Routes {
+    /// What lies below the first URL is asked for below the second.
+    pub(crate) rewrites: Vec<(Url, Url)>,
+}
+
+impl Routes {
+    /// Where a `Location` leads, seen from the URL that was asked (RFC 3986). `None` if it leads nowhere: not
+    /// a URL, not HTTP, or from https to plain http, where the status URL could be read on the way.
+    pub(crate) fn resolve(&self, asked: &Url, location: &str) -> Option<Url> {
+        let mut url = asked.join(location.trim()).ok()?;
+        url.set_fragment(None);
+        let url = self.rewrites.iter().find_map(|(from, to)| moved(&url, from, to)).unwrap_or(url);
+        let acceptable = match url.scheme() {
+            "https" => true,
+            "http" => asked.scheme() == "http",
+            _ => false,
+        };
+        acceptable.then_some(url)
+    }
+}
+
+/// The URL moved from below `from` to below `to`, if it lies there, by whole segments of the path.
+fn moved(url: &Url, from: &Url, to: &Url) -> Option<Url> {
+    let rest = (url.origin() == from.origin())
+        .then(|| url.path().strip_prefix(from.path().trim_end_matches('/')))??;
+    if !rest.is_empty() && !rest.starts_with('/') {
+        return None;
+    }
+    let mut moved = to.clone();
+    moved.set_path(&format!("{}{rest}", to.path().trim_end_matches('/')));
+    moved.set_query(url.query());
+    Some(moved)
 }
 
 /// Whether two URLs share scheme, host and port, so that a credential for the one may go to the other.
@@ -83,6 +112,10 @@ mod tests {
         assert_eq!(join(&url("http://h"), "/v1/x").as_str(), "http://h/v1/x");
     }
 
+    fn resolve(asked: &Url, location: &str) -> Option<Url> {
+        Routes::default().resolve(asked, location)
+    }
+
     #[test]
     fn locations_are_resolved_against_the_url_that_was_asked() {
         let asked = url("http://h/v1/actions/a/operations/1?token=t");
@@ -103,6 +136,20 @@ mod tests {
         assert_eq!(resolve(&asked, "http://h/b"), None);
         assert_eq!(resolve(&asked, "file:///etc/passwd"), None);
         assert_eq!(resolve(&asked, "http://[broken"), None);
+    }
+
+    #[test]
+    fn a_server_behind_a_gateway_is_asked_through_it() {
+        let rewrites = vec![(url("http://inside:8080/api/"), url("https://gateway/rain"))];
+        let routes = Routes { rewrites };
+        let asked = url("https://gateway/rain/start");
+        let resolved = |location: &str| routes.resolve(&asked, location).map(String::from);
+
+        assert_eq!(resolved("http://inside:8080/api/op/1?t=2").unwrap(), "https://gateway/rain/op/1?t=2");
+        assert_eq!(resolved("https://elsewhere/op/1").unwrap(), "https://elsewhere/op/1");
+        // Not below the prefix, so still plain http.
+        assert_eq!(resolved("http://inside:8080/apiary"), None);
+        assert_eq!(resolved("http://inside/api/op/1"), None);
     }
 
     #[test]

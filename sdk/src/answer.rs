@@ -1,11 +1,21 @@
 //! One answer of a server, taken apart: all that the decisions look at, and no I/O.
 
-use raincheck_openapi::{Problem, StatusView};
+use std::time::{Duration, SystemTime};
+
+use raincheck_openapi::{Problem, StatusView, headers};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use crate::address::Routes;
 use crate::pace::Hints;
+use crate::transport::HeaderMap;
+use crate::view::{Body, View, Words};
 use crate::{Error, address};
+
+/// Azure Resource Manager's older name for `Operation-Location`.
+const AZURE_ASYNC_OPERATION: &str = "azure-asyncoperation";
 
 /// What came of one request.
 #[derive(Debug)]
@@ -16,19 +26,22 @@ pub(crate) enum Observed {
     Lost(Error),
 }
 
-/// The parts of an answer that matter here.
+/// One answer, read to its end.
 #[derive(Clone)]
 pub(crate) struct Answer {
     /// What was asked; relative URLs in the answer start from here.
     pub(crate) asked: Url,
     pub(crate) status: u16,
-    pub(crate) location: Option<String>,
-    pub(crate) operation_location: Option<String>,
-    pub(crate) hints: Hints,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
+    /// A header as text. Servers send UTF-8 in `Location` at times; reading it loses nothing.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+    }
+
     /// Whether the server could not serve just now, so that the same request may be sent again.
     pub(crate) fn is_temporary(&self) -> bool {
         matches!(self.status, 408 | 429 | 500..=599)
@@ -38,14 +51,20 @@ impl Answer {
         matches!(self.status, 200..=299)
     }
 
-    /// Where the answer leads, by its `Location`.
-    pub(crate) fn location(&self) -> Option<Url> {
-        address::resolve(&self.asked, self.location.as_deref()?)
+    /// The pause that the server asks for.
+    pub(crate) fn hint(&self, wall: SystemTime) -> Option<Duration> {
+        Hints::of(&self.headers).pause(wall)
     }
 
-    /// The status URL that a start's answer names.
-    pub(crate) fn status_url(&self) -> Option<Url> {
-        self.location().or_else(|| address::resolve(&self.asked, self.operation_location.as_deref()?))
+    /// Where the answer leads, by its `Location`.
+    pub(crate) fn location(&self, routes: &Routes) -> Option<Url> {
+        routes.resolve(&self.asked, self.header(headers::LOCATION)?)
+    }
+
+    /// The status monitor that the answer names, by either of its headers.
+    pub(crate) fn monitor(&self, routes: &Routes) -> Option<Url> {
+        let text = self.header(headers::OPERATION_LOCATION).or_else(|| self.header(AZURE_ASYNC_OPERATION))?;
+        routes.resolve(&self.asked, text)
     }
 
     /// The body as the type that this answer should have.
@@ -53,9 +72,21 @@ impl Answer {
         serde_json::from_slice(&self.body).map_err(|cause| Error::decode(cause).with_status(self.status))
     }
 
-    /// The status view in the body, if there is one.
-    pub(crate) fn view(&self) -> Option<StatusView> {
-        serde_json::from_slice(&self.body).ok()
+    /// The body as far as it tells a state; `None` if it is no JSON.
+    pub(crate) fn members(&self) -> Option<Body<'_>> {
+        Body::read(&self.body).ok()
+    }
+
+    /// The view of an operation that ended, if this answer is a problem that brings it along.
+    pub(crate) fn ended_view(&self) -> Option<View> {
+        #[derive(Deserialize)]
+        struct Members<'a> {
+            #[serde(borrow)]
+            operation: &'a RawValue,
+        }
+        let members: Members<'_> = serde_json::from_slice(&self.body).ok()?;
+        let body = Body::read(members.operation.get().as_bytes()).ok()?;
+        body.view(Words::Monitor).filter(|view| body.is_status_view() && view.status.is_terminal())
     }
 
     /// The problem in the body. Gateways and other servers write problems with fewer members; what is missing
@@ -113,10 +144,7 @@ impl Answer {
 impl std::fmt::Debug for Answer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Neither URL nor Location nor body: each may hold a secret.
-        f.debug_struct("Answer")
-            .field("status", &self.status)
-            .field("hints", &self.hints)
-            .finish_non_exhaustive()
+        f.debug_struct("Answer").field("status", &self.status).finish_non_exhaustive()
     }
 }
 
@@ -128,11 +156,15 @@ pub(crate) mod tests {
         Answer {
             asked: Url::parse("http://h/v1/actions/a/operations/1?token=abcdefghijklmnop").unwrap(),
             status,
-            location: None,
-            operation_location: None,
-            hints: Hints::default(),
+            headers: HeaderMap::new(),
             body: body.into(),
         }
+    }
+
+    /// The same answer with one header more.
+    pub(crate) fn with(mut answer: Answer, name: &'static str, value: &str) -> Answer {
+        answer.headers.insert(name, value.parse().unwrap());
+        answer
     }
 
     #[test]

@@ -1,22 +1,24 @@
-//! The client: one server, one credential, one set of habits, shared by all its operations.
+//! The client: one server, its credentials, one set of habits, shared by all its operations.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::SemaphorePermit;
 use tokio::time::Instant;
-use tracing::debug;
 use url::Url;
 
 use crate::answer::{Answer, Observed};
 use crate::management::Operations;
 use crate::pace::Deadline;
 use crate::step::{Moment, Policy};
-use crate::transport::{Ask, Transport};
-use crate::{ClientBuilder, Error, Operation, ResumeToken, Start};
+use crate::trace::debug;
+use crate::transport::{Request, RequestBuilder, Transport, set_hold};
+use crate::trust::Carried;
+use crate::{ClientBuilder, Error, Operation, OperationRequest, ResumeToken, Start};
 
-/// A client of one server. Cheap to clone; clones share connections and settings.
+/// A client of one server. Cheap to clone; clones share connections, limits and settings.
 ///
 /// ```no_run
 /// # async fn run() -> Result<(), raincheck::Error> {
@@ -37,6 +39,23 @@ pub(crate) struct Shared {
     pub(crate) hold: Duration,
 }
 
+/// One request that is not a poll, and how it may be repeated.
+pub(crate) struct Sending<'a> {
+    pub(crate) request: Request,
+    pub(crate) carried: Option<&'a Carried>,
+    pub(crate) hold: Duration,
+    pub(crate) repeat: Repeat,
+}
+
+/// When a request may be sent again although its effect is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Always: a repetition has no effect of its own.
+    Safely,
+    /// Only if the server cannot have acted on it.
+    IfUntouched,
+}
+
 impl Client {
     /// Describes a client of the server at `url`, such as `https://api.example` or `http://127.0.0.1:8080`.
     pub fn builder(url: impl Into<String>) -> ClientBuilder {
@@ -51,14 +70,33 @@ impl Client {
         Start::new(self.clone(), action, input)
     }
 
+    /// Sends any request to any server; awaited, it gives an [`Operation`] once the server has accepted it.
+    ///
+    /// The request is sent by the HTTP client that it was built with, and with this client's credentials if
+    /// it goes to a trusted origin. The operation shares this client's limits and settings.
+    ///
+    /// ```no_run
+    /// # async fn run(client: raincheck::Client, http: reqwest::Client) -> Result<(), raincheck::Error> {
+    /// let restart = http.post("https://api.example/machines/7/restart?api-version=2026-01-01");
+    /// let () = client.operation(restart).await?.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn operation<T>(&self, request: RequestBuilder) -> OperationRequest<T> {
+        OperationRequest::new(Some(self.clone()), request)
+    }
+
     /// Follows an operation again that was started before, perhaps by another process. Nothing is sent yet.
+    ///
+    /// The credentials are this client's; the token has none.
     pub fn attach<T>(&self, token: ResumeToken) -> Operation<T> {
         Operation::attached(self.clone(), token)
     }
 
     /// Follows the operation with this status URL. Nothing is sent yet.
     ///
-    /// The URL carries its own right; the client's API key goes along only to its own origin.
+    /// The URL carries its own right; the client's API key goes along only to its own origin. Without a token
+    /// each answer is taken for what it looks like; [`ResumeToken::with_dialect`] says it for certain.
     ///
     /// # Errors
     /// [`Error::is_usage`] if it is not an absolute http or https URL.
@@ -72,16 +110,38 @@ impl Client {
         Operations::new(self.clone())
     }
 
-    /// Sends a request that may be repeated safely, until it has an answer that is not a temporary one.
-    pub(crate) async fn call(&self, ask: Ask<'_>, deadline: Option<Deadline>) -> Result<Answer, Error> {
+    /// Waits for the turn of a request; `None` if the deadline passes first.
+    pub(crate) async fn enter(&self, url: &Url, deadline: Option<Deadline>) -> Option<SemaphorePermit<'_>> {
+        let turn = self.0.transport.limiter.enter(url);
+        match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline.at, turn).await.ok(),
+            None => Some(turn.await),
+        }
+    }
+
+    /// Sends a request until it has an answer that is not a temporary one, as far as it may be repeated.
+    pub(crate) async fn call(
+        &self,
+        sending: Sending<'_>,
+        deadline: Option<Deadline>,
+    ) -> Result<Answer, Error> {
+        let Sending { request, carried, hold, repeat } = sending;
         let policy = &self.0.policy;
         let mut failures = 0;
+        let mut next = Some(request);
         loop {
-            let observed = self.ask(ask, deadline).await;
+            let request = next.take().expect("a request is there, or the loop was left");
+            // A body that streams can be sent once.
+            next = request.try_clone();
+            let Some(_permit) = self.enter(request.url(), deadline).await else {
+                return Err(Error::timeout(deadline.map_or(Duration::ZERO, |deadline| deadline.patience)));
+            };
+            let observed = Box::pin(self.ask(request, carried, hold, deadline)).await;
             let moment = Moment::now(0, failures);
+            let again = repeat.allows(&observed);
             let (error, hint) = match observed {
                 Observed::Answer(answer) if answer.is_temporary() => {
-                    (answer.refusal(), answer.hints.pause(moment.wall))
+                    (answer.refusal(), answer.hint(moment.wall))
                 }
                 Observed::Answer(answer) => return Ok(*answer),
                 Observed::Lost(error) => (error, None),
@@ -97,25 +157,43 @@ impl Client {
                     return Err(error);
                 }
             }
-            if failures >= policy.retry.attempts {
+            if failures >= policy.retry.attempts || !again || next.is_none() {
                 return Err(error);
             }
-            debug!(failures, pause_ms = pause.as_millis(), error = %error, "request failed and is sent again");
+            debug!(failures, pause_ms = pause.as_millis() as u64, error = %error, "request failed, sent again");
             pause_for(pause).await;
         }
     }
 
-    /// Sends one request, bounded by the request timeout and the deadline.
-    pub(crate) async fn ask(&self, mut ask: Ask<'_>, deadline: Option<Deadline>) -> Observed {
-        let mut limit = self.0.request_timeout.saturating_add(ask.hold);
+    /// Sends one request, bounded by the request timeout and the deadline. It must have its turn.
+    pub(crate) async fn ask(
+        &self,
+        mut request: Request,
+        carried: Option<&Carried>,
+        mut hold: Duration,
+        deadline: Option<Deadline>,
+    ) -> Observed {
+        let mut limit = self.0.request_timeout.saturating_add(hold);
         if let Some(deadline) = deadline {
             let remaining = deadline.remaining(Instant::now());
             // A held answer must come back before the patience ends, or it is lost together with what it
             // says.
-            ask.hold = ask.hold.min(whole_seconds(remaining.saturating_sub(Duration::from_secs(1))));
+            hold = hold.min(whole_seconds(remaining.saturating_sub(Duration::from_secs(1))));
             limit = limit.min(remaining);
         }
-        self.0.transport.ask(ask, limit).await
+        set_hold(&mut request, hold);
+        self.0.transport.ask(request, carried, limit).await
+    }
+}
+
+impl Repeat {
+    fn allows(self, seen: &Observed) -> bool {
+        match (self, seen) {
+            (Self::Safely, _) => true,
+            // RFC 9110: a 408 has not been read to its end, a 429 and a 503 have been turned away.
+            (Self::IfUntouched, Observed::Answer(answer)) => matches!(answer.status, 408 | 429 | 503),
+            (Self::IfUntouched, Observed::Lost(error)) => error.is_connect(),
+        }
     }
 }
 

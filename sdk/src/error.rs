@@ -4,9 +4,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use raincheck_openapi::{Problem, StatusView};
+use raincheck_openapi::Problem;
 
-use crate::ResumeToken;
+use crate::{ResumeToken, View};
 
 /// Why an operation gave no output, or why a request could not be made or was not granted.
 ///
@@ -30,7 +30,7 @@ struct Inner {
     kind: Kind,
     status: Option<u16>,
     problem: Option<Problem>,
-    view: Option<StatusView>,
+    view: Option<View>,
     token: Option<ResumeToken>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
@@ -99,7 +99,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn with_view(mut self, view: Option<StatusView>) -> Self {
+    pub(crate) fn with_view(mut self, view: Option<View>) -> Self {
         self.0.view = view;
         self
     }
@@ -239,8 +239,8 @@ impl Error {
 
     /// The last status that was seen of the operation.
     #[must_use]
-    pub fn view(&self) -> Option<&StatusView> {
-        self.0.view.as_ref().or_else(|| self.0.problem.as_ref()?.operation.as_ref())
+    pub fn view(&self) -> Option<&View> {
+        self.0.view.as_ref()
     }
 
     /// What to [attach](crate::Client::attach) with to go on, if the operation was accepted.

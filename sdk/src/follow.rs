@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use raincheck_openapi::{Status, headers};
 use tokio::time::Instant;
-use tracing::debug;
 
-use crate::answer::Observed;
+use crate::answer::{Answer, Observed};
 use crate::client::pause_until;
+use crate::dialect::ResultAt;
 use crate::pace::{Plan, plan};
-use crate::step::{Moment, Step, next_step};
-use crate::transport::{Ask, Method};
-use crate::{Error, Operation};
+use crate::step::{Again, Ended, Moment, Step, next_step};
+use crate::trace::debug;
+use crate::transport::{Method, set_header};
+use crate::{Dialect, Error, Operation, View};
 
 /// Redirects that one poll follows before they count as a circle.
 const MAX_REDIRECTS: usize = 10;
@@ -19,31 +21,49 @@ impl<T> Operation<T> {
     /// Waits until the next poll is due, asks, and repeats that while polls fail.
     pub(crate) async fn advance(&mut self) -> Result<(), Error> {
         loop {
-            let hold = match plan(self.due, self.deadline.as_ref(), self.looked_last, Instant::now()) {
+            let last = match plan(self.due, self.deadline.as_ref(), self.looked_last, Instant::now()) {
                 Plan::Ask { at, last } => {
                     pause_until(at).await;
-                    self.looked_last = last;
-                    if last { Duration::ZERO } else { self.client.0.hold }
+                    last
                 }
                 Plan::Expired(patience) => return Err(self.signed(Error::timeout(patience))),
             };
-            let (step, _) = self.look(hold).await;
-            let retried = matches!(step, Step::Retry { .. });
-            self.take(step)?;
-            if !retried {
+            self.looked_last = last;
+            let hold = if last { Duration::ZERO } else { self.hold() };
+            // Boxed, so that the many operations that are asleep do not each keep room for a request.
+            let (step, seen) = Box::pin(self.look(hold)).await;
+            let goes_on = matches!(step, Step::Retry { .. } | Step::Fetch { .. });
+            self.take(step, seen)?;
+            if !goes_on {
                 return Ok(());
             }
         }
     }
 
+    /// How long the server may hold the next poll.
+    fn hold(&self) -> Duration {
+        let scarce = self.client.0.transport.limiter.is_busy();
+        if self.holds && !scarce { self.client.0.hold } else { Duration::ZERO }
+    }
+
     /// One poll, redirects included.
     pub(crate) async fn look(&self, hold: Duration) -> (Step, Observed) {
-        let mut url = self.url.clone();
+        let moment = || Moment::now(self.silent, self.failures);
+        let mut url = self.course.at.clone();
+        let carried = self.carried.as_deref();
         for _ in 0..=MAX_REDIRECTS {
-            let ask = Ask { method: &Method::GET, url: &url, headers: &[], body: None, hold };
-            let seen = self.client.ask(ask, self.deadline).await;
-            match next_step(&seen, &self.client.0.policy, &Moment::now(self.silent, self.failures)) {
+            let Some(_turn) = self.client.enter(&url, self.deadline).await else {
+                let seen = Observed::Lost(Error::transport(false).because("no turn before the deadline"));
+                return (next_step(&seen, &self.course, &self.client.0.policy, &moment()), seen);
+            };
+            let mut request = self.client.0.transport.request(Method::GET, &url, carried);
+            if let Some(etag) = &self.etag {
+                set_header(&mut request, "if-none-match", etag);
+            }
+            let seen = self.client.ask(request, carried, hold, self.deadline).await;
+            match next_step(&seen, &self.course, &self.client.0.policy, &moment()) {
                 Step::Follow(next) => url = next,
+                Step::Ended(ended) => return self.explained(ended, seen).await,
                 step => return (step, seen),
             }
         }
@@ -51,41 +71,109 @@ impl<T> Operation<T> {
         (Step::Stop(error), Observed::Lost(Error::transport(false)))
     }
 
-    /// Takes over what a step says.
-    pub(crate) fn take(&mut self, step: Step) -> Result<(), Error> {
-        match step {
-            Step::Again { view, location, pause, paced } => {
-                self.failures = 0;
-                self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
-                self.due = Instant::now() + pause;
-                if let Some(newest) = location {
-                    self.url = newest;
-                }
-                if let Some(view) = view {
-                    let pause_ms = pause.as_millis();
-                    debug!(operation.id = %view.id, status = %view.status, pause_ms, "still at work");
-                    self.id = Some(view.id.clone());
-                    self.view = Some(*view);
-                }
+    /// A raincheck server's monitor says that an operation failed; its `Location` says why, as a problem. If
+    /// that cannot be had, the monitor's word will do.
+    async fn explained(&self, ended: Box<Ended>, seen: Observed) -> (Step, Observed) {
+        if let Some(home) = &self.course.home
+            && ended.status != Status::Succeeded
+            && ended.problem.is_none()
+        {
+            let carried = self.carried.as_deref();
+            let request = self.client.0.transport.request(Method::GET, home, carried);
+            let told = self.client.ask(request, carried, Duration::ZERO, self.deadline).await;
+            let moment = Moment::now(self.silent, self.failures);
+            if let Step::Ended(better) = next_step(&told, &self.course, &self.client.0.policy, &moment)
+                && better.status == ended.status
+            {
+                return (Step::Ended(better), told);
             }
-            Step::Retry { pause } => {
+        }
+        (Step::Ended(ended), seen)
+    }
+
+    /// Takes over what a step says, and gives back why the poll failed if it did.
+    pub(crate) fn take(&mut self, step: Step, seen: Observed) -> Result<Option<Error>, Error> {
+        if let Observed::Answer(answer) = &seen {
+            self.learn(answer);
+        }
+        match (step, seen) {
+            (Step::Again(again), _) => self.go_on(again),
+            (Step::Retry { pause }, seen) => {
                 self.failures = self.failures.saturating_add(1);
                 self.due = Instant::now() + pause;
-                let pause_ms = pause.as_millis();
-                debug!(operation.id = self.id, failures = self.failures, pause_ms, "poll failed");
+                debug!(
+                    operation.id = self.id.as_deref(),
+                    failures = self.failures,
+                    pause_ms = pause.as_millis() as u64,
+                    "poll failed"
+                );
+                if let Observed::Lost(error) = seen {
+                    return Ok(Some(error));
+                }
             }
-            Step::Ended(ended) => {
-                debug!(operation.id = %ended.view.id, status = %ended.view.status, "ended");
-                self.id = Some(ended.view.id.clone());
-                self.view = Some(ended.view.clone());
-                self.ended = Some(ended);
+            (Step::Fetch { view, at }, _) => {
+                debug!(operation.id = self.id.as_deref(), "succeeded, and its result is fetched");
+                self.show(view);
+                self.course.at = at;
+                self.course.fetching = true;
+                self.etag = None;
+                self.failures = 0;
+                self.due = Instant::now();
             }
-            Step::Stop(error) => return Err(self.signed(error)),
-            Step::Follow(_) => {
+            (Step::Ended(ended), Observed::Answer(answer)) => self.end(*ended, *answer),
+            (Step::Stop(error), _) => return Err(self.signed(error)),
+            (Step::Ended(_), Observed::Lost(_)) | (Step::Follow(_), _) => {
                 return Err(self.signed(Error::unexpected("a redirect where none can be followed")));
             }
         }
-        Ok(())
+        Ok(None)
+    }
+
+    /// What every answer tells beside the state.
+    pub(crate) fn learn(&mut self, answer: &Answer) {
+        let ours = answer.header(headers::PREFERENCE_APPLIED).is_some_and(|applied| applied.contains("wait"));
+        self.holds =
+            ours || answer.status == 304 || answer.members().is_some_and(|body| body.is_status_view());
+        // Only a monitor's tag is one of the status; elsewhere it may be of anything.
+        if self.course.dialect == Some(Dialect::StatusMonitor) && answer.status == 200 {
+            self.etag = answer.header("etag").map(Into::into);
+        }
+    }
+
+    pub(crate) fn go_on(&mut self, again: Again) {
+        let Again { view, at, result, pause, paced } = again;
+        self.failures = 0;
+        self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
+        self.due = Instant::now() + pause;
+        if let Some(newest) = at {
+            self.course.at = newest;
+        }
+        if let (Some(newest), ResultAt::Location(result)) = (result, &mut self.course.result) {
+            **result = newest;
+        }
+        self.show(view);
+        debug!(
+            operation.id = self.id.as_deref(),
+            status = %self.status(),
+            pause_ms = pause.as_millis() as u64,
+            "still at work"
+        );
+    }
+
+    pub(crate) fn end(&mut self, ended: Ended, answer: Answer) {
+        debug!(operation.id = self.id.as_deref(), status = %ended.status, "ended");
+        self.show(ended.view.clone().map(Box::new));
+        self.ended = Some(Box::new((ended, answer)));
+    }
+
+    /// Takes over what an answer shows; one without a view leaves the last one.
+    fn show(&mut self, view: Option<Box<View>>) {
+        if let Some(view) = view {
+            if let Some(id) = view.id.as_deref() {
+                self.id = Some(id.into());
+            }
+            self.view = Some(view);
+        }
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -100,7 +188,7 @@ impl<T> Operation<T> {
 
     /// Gives an error what the caller needs to go on.
     pub(crate) fn signed(&self, error: Error) -> Error {
-        let view = error.view().or(self.view.as_ref()).cloned();
+        let view = error.view().or(self.view.as_deref()).cloned();
         error.with_view(view).with_token(self.token())
     }
 }

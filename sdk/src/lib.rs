@@ -86,25 +86,35 @@ mod address;
 mod answer;
 mod builder;
 mod client;
+mod dialect;
 mod error;
 mod follow;
+mod limit;
 pub mod management;
 mod operation;
 mod pace;
+mod recognise;
+mod request;
 mod start;
 mod step;
 mod token;
+mod trace;
 mod transport;
+mod trust;
 mod updates;
+mod view;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
+pub use dialect::{Dialect, FinalStateVia};
 pub use error::Error;
-pub use operation::Operation;
+pub use operation::{LastAnswer, Operation};
 pub use pace::RetryPolicy;
+pub use request::{OperationRequest, operation};
 pub use start::Start;
 pub use token::ResumeToken;
 pub use updates::Updates;
+pub use view::View;
 
 pub use raincheck_openapi::{
     InvalidField, OperationError, OperationReference, Problem, ProblemCode, Status, StatusView,

@@ -23,6 +23,8 @@
 //! Dropping the future of a read has no effect. That of a command may have been carried out or not; each can
 //! be repeated, with the effect of one (an event only with the same idempotency key).
 
+use std::time::Duration;
+
 use raincheck_openapi::{headers, paths};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -30,7 +32,8 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::answer::Answer;
-use crate::transport::{Ask, Method};
+use crate::client::{Repeat, Sending};
+use crate::transport::{Method, set_header, set_json};
 use crate::{Client, Error, OperationReference, Status, address};
 
 pub use raincheck_openapi::management::{
@@ -224,11 +227,15 @@ impl Operations {
     }
 
     async fn send(&self, method: &Method, url: &Url, body: Option<&[u8]>) -> Result<Answer, Error> {
-        let key = Uuid::now_v7().to_string();
-        let headers: &[_] =
-            if *method == Method::POST { &[(headers::IDEMPOTENCY_KEY, key.as_str())] } else { &[] };
-        let ask = Ask { method, url, headers, body, hold: std::time::Duration::ZERO };
-        let answer = self.client.call(ask, None).await?;
+        let mut request = self.client.0.transport.request(method.clone(), url, None);
+        if *method == Method::POST {
+            set_header(&mut request, headers::IDEMPOTENCY_KEY, &Uuid::now_v7().to_string());
+        }
+        if let Some(body) = body {
+            set_json(&mut request, body.to_vec());
+        }
+        let sending = Sending { request, carried: None, hold: Duration::ZERO, repeat: Repeat::Safely };
+        let answer = self.client.call(sending, None).await?;
         if answer.is_success() { Ok(answer) } else { Err(answer.refusal()) }
     }
 }

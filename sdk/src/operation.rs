@@ -5,19 +5,24 @@ use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
-use raincheck_openapi::{OperationReference, Status, StatusView};
+use raincheck_openapi::Status;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::answer::Observed;
+use crate::answer::{Answer, Observed};
+use crate::client::{Repeat, Sending};
+use crate::dialect::Course;
 use crate::pace::Deadline;
+use crate::recognise::{Begin, Begun};
 use crate::step::{Ended, Step};
-use crate::transport::{Ask, Method};
-use crate::{Client, Error, ResumeToken, Updates, address};
+use crate::transport::Method;
+use crate::trust::Carried;
+use crate::view::Words;
+use crate::{Client, Dialect, Error, ResumeToken, Updates, View, address};
 
 /// An operation at a server, with an output of type `T`.
 ///
@@ -48,14 +53,20 @@ use crate::{Client, Error, ResumeToken, Updates, address};
 #[must_use = "an operation is followed only when it is awaited or polled; keep its token to do that later"]
 pub struct Operation<T> {
     pub(crate) client: Client,
-    pub(crate) url: Url,
-    pub(crate) id: Option<String>,
+    /// What the request that started it brought along for the polls.
+    pub(crate) carried: Option<Arc<Carried>>,
+    pub(crate) course: Box<Course>,
+    pub(crate) id: Option<Box<str>>,
     links: BTreeMap<String, String>,
-    pub(crate) view: Option<StatusView>,
-    pub(crate) ended: Option<Box<Ended>>,
+    pub(crate) view: Option<Box<View>>,
+    pub(crate) ended: Option<Box<(Ended, Answer)>>,
     pub(crate) deadline: Option<Deadline>,
     /// Not to be polled before this.
     pub(crate) due: Instant,
+    /// The version of the last view, if the server has told one.
+    pub(crate) etag: Option<Box<str>>,
+    /// Whether the server may know `Prefer: wait`.
+    pub(crate) holds: bool,
     /// Answers in a row that gave no pace.
     pub(crate) silent: u32,
     /// Polls in a row that failed.
@@ -66,21 +77,19 @@ pub struct Operation<T> {
 }
 
 impl<T> Operation<T> {
-    pub(crate) fn new(
-        client: Client,
-        url: Url,
-        deadline: Option<Deadline>,
-        links: BTreeMap<String, String>,
-    ) -> Self {
+    fn new(client: Client, course: Course, deadline: Option<Deadline>) -> Self {
         Self {
             client,
-            url,
+            carried: None,
+            course: Box::new(course),
             id: None,
-            links,
+            links: BTreeMap::new(),
             view: None,
             ended: None,
             deadline,
             due: Instant::now(),
+            etag: None,
+            holds: true,
             silent: 0,
             failures: 0,
             looked_last: false,
@@ -88,10 +97,29 @@ impl<T> Operation<T> {
         }
     }
 
+    /// An operation that the first answer has shown to be accepted.
+    pub(crate) fn begun(
+        client: Client,
+        carried: Option<Arc<Carried>>,
+        begun: Begun,
+        answer: Answer,
+        deadline: Option<Deadline>,
+        links: BTreeMap<String, String>,
+    ) -> Self {
+        let Begun { course, step } = begun;
+        let mut operation = Self { carried, links, ..Self::new(client, course, deadline) };
+        operation.learn(&answer);
+        match step {
+            Begin::AtWork(again) => operation.go_on(again),
+            Begin::Ended(ended) => operation.end(*ended, answer),
+        }
+        operation
+    }
+
     pub(crate) fn attached(client: Client, token: ResumeToken) -> Self {
-        let (url, id) = token.into_parts();
+        let (course, id) = token.into_parts();
         let deadline = client.0.patience.map(|patience| Deadline::new(patience, Instant::now()));
-        Self { id, ..Self::new(client, url, deadline, BTreeMap::new()) }
+        Self { id: id.map(Into::into), ..Self::new(client, course, deadline) }
     }
 
     /// Bounds the time that following this operation may take, from now on.
@@ -109,8 +137,30 @@ impl<T> Operation<T> {
 
     /// The last status that an answer has shown.
     #[must_use]
-    pub fn view(&self) -> Option<&StatusView> {
-        self.view.as_ref()
+    pub fn view(&self) -> Option<&View> {
+        self.view.as_deref()
+    }
+
+    /// The status that the last answer has shown. A server that only says 202 says `Running`.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        match (&self.ended, &self.view) {
+            (Some(ended), _) => ended.0.status,
+            (None, Some(view)) => view.status,
+            (None, None) => Status::Running,
+        }
+    }
+
+    /// How the server tells how the operation stands; `None` if that is taken from each answer anew.
+    #[must_use]
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.course.dialect
+    }
+
+    /// The last answer, once the operation has ended: whatever has the result, or tells why there is none.
+    #[must_use]
+    pub fn last_answer(&self) -> Option<LastAnswer<'_>> {
+        self.ended.as_ref().map(|ended| LastAnswer(&ended.1))
     }
 
     /// The links that the start asked for, by right. Each URL is a secret: whoever has it has the right.
@@ -122,7 +172,7 @@ impl<T> Operation<T> {
     /// What to keep in order to follow the operation again later, with [`Client::attach`].
     #[must_use]
     pub fn token(&self) -> ResumeToken {
-        ResumeToken::new(self.url.clone(), self.id.clone())
+        ResumeToken::new((*self.course).clone(), self.id.as_deref().map(str::to_owned))
     }
 
     /// How long the server wants to be left alone until the next poll. Zero once the operation has ended.
@@ -147,22 +197,27 @@ impl<T> Operation<T> {
     /// # Cancel safety
     /// Nothing is lost: the next poll asks anew.
     pub async fn poll(&mut self) -> Result<Status, Error> {
-        if let Some(ended) = &self.ended {
-            return Ok(ended.view.status);
-        }
-        let (step, seen) = self.look(Duration::ZERO).await;
-        let retried = matches!(step, Step::Retry { .. });
-        self.take(step)?;
-        if retried {
-            let error = match seen {
-                Observed::Answer(answer) => answer.refusal(),
-                Observed::Lost(error) => error,
+        loop {
+            if self.ended.is_some() {
+                return Ok(self.status());
+            }
+            let (step, seen) = Box::pin(self.look(Duration::ZERO)).await;
+            let retried = matches!(step, Step::Retry { .. });
+            let fetch = matches!(step, Step::Fetch { .. });
+            let lost = match (&seen, retried) {
+                (Observed::Answer(answer), true) => Some(answer.refusal()),
+                _ => None,
             };
-            let error = self.expired(Instant::now()).unwrap_or(error);
-            return Err(self.signed(error));
+            let seen = self.take(step, seen)?;
+            if let Some(error) = lost.or(seen) {
+                let error = self.expired(Instant::now()).unwrap_or(error);
+                return Err(self.signed(error));
+            }
+            // It has succeeded, and the result is one request away.
+            if !fetch {
+                return Ok(self.status());
+            }
         }
-        // A 202 without a view still says that the operation runs.
-        Ok(self.view.as_ref().map_or(Status::Running, |view| view.status))
     }
 
     /// The status after each poll, reported as soon as it is known, beginning with the last one known.
@@ -189,17 +244,24 @@ impl<T> Operation<T> {
     /// # Cancel safety
     /// If the future is dropped, the server may have heard of it or not; canceling again does no harm.
     pub async fn cancel(&mut self) -> Result<Status, Error> {
-        let url = match self.links.get("cancel") {
-            Some(link) => address::parse(link)?,
-            None => self.url.clone(),
+        let (method, url) = match (self.links.get("cancel"), &self.course.terminate) {
+            (Some(link), _) => (Method::DELETE, address::parse(link)?),
+            (None, Some(url)) => (Method::POST, terminate(url)),
+            (None, None) => (Method::DELETE, self.course.url().clone()),
         };
-        let ask = Ask { method: &Method::DELETE, url: &url, headers: &[], body: None, hold: Duration::ZERO };
-        let answer = self.client.call(ask, None).await.map_err(|error| self.signed(error))?;
+        let carried = self.carried.as_deref();
+        let request = self.client.0.transport.request(method, &url, carried);
+        let sending = Sending { request, carried, hold: Duration::ZERO, repeat: Repeat::Safely };
+        let answer = self.client.call(sending, None).await.map_err(|error| self.signed(error))?;
         if !answer.is_success() {
             return Err(self.signed(answer.refusal()));
         }
-        let OperationReference { id, status } = answer.json()?;
-        self.id = Some(id);
+        let told = answer.members().and_then(|body| body.view(Words::Monitor));
+        if let Some(id) = told.as_ref().and_then(|view| view.id.as_deref()) {
+            self.id = Some(id.into());
+        }
+        // A server that tells no status has only taken the wish.
+        let status = told.map_or(Status::Canceling, |view| view.status);
         // What it waits for has changed by our own doing, so the pace that was asked for before is out of
         // date.
         self.due = self.due.min(Instant::now() + self.client.0.policy.retry.first_pause);
@@ -207,21 +269,66 @@ impl<T> Operation<T> {
     }
 }
 
+/// The URL of Durable Functions that ends an orchestration, which has a place for a reason.
+fn terminate(url: &Url) -> Url {
+    let mut terminate = url.clone();
+    let pairs = url.query_pairs().filter(|(name, _)| name != "reason");
+    let pairs: Vec<_> = pairs.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    terminate.query_pairs_mut().clear().extend_pairs(pairs).append_pair("reason", "canceled by its caller");
+    terminate
+}
+
 impl<T: DeserializeOwned> Operation<T> {
     async fn finish(mut self) -> Result<T, Error> {
-        let ended = loop {
-            // Before anything else: a result that is there beats every deadline.
-            if let Some(ended) = self.ended.take() {
-                break ended;
-            }
+        // First of all: a result that is there beats every deadline.
+        while self.ended.is_none() {
             self.advance().await?;
-        };
-        match ended.error() {
-            Some(error) => Err(error.with_token(self.token())),
-            // An output of `()` is absent or null on the wire.
-            None => serde_json::from_value(ended.view.output.clone().unwrap_or(Value::Null))
-                .map_err(|cause| self.signed(Error::decode(cause))),
         }
+        self.outcome()
+    }
+
+    /// The outcome of an operation that has ended.
+    pub(crate) fn outcome(&self) -> Result<T, Error> {
+        let Some(ended) = &self.ended else {
+            return Err(self.signed(Error::usage("the operation has not ended yet")));
+        };
+        let (ended, answer) = &**ended;
+        match ended.error() {
+            Some(error) => Err(self.signed(error)),
+            None => serde_json::from_slice(ended.output(answer))
+                .map_err(|cause| self.signed(Error::decode(cause).with_status(ended.code))),
+        }
+    }
+}
+
+/// The answer with which an operation ended, as it came.
+#[derive(Clone, Copy)]
+pub struct LastAnswer<'a>(&'a Answer);
+
+impl<'a> LastAnswer<'a> {
+    /// Its HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.0.status
+    }
+
+    /// A header of it; `None` if it is not there or no text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.0.header(name)
+    }
+
+    /// Its body.
+    #[must_use]
+    pub fn body(&self) -> &'a [u8] {
+        &self.0.body
+    }
+}
+
+impl fmt::Debug for LastAnswer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither headers nor body: each may hold a secret.
+        f.debug_struct("LastAnswer").field("status", &self.status()).finish_non_exhaustive()
     }
 }
 
@@ -236,7 +343,10 @@ impl<T: DeserializeOwned + Send + 'static> IntoFuture for Operation<T> {
 
 impl<T> fmt::Debug for Operation<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let status = self.view.as_ref().map(|view| view.status);
-        f.debug_struct("Operation").field("id", &self.id).field("status", &status).finish_non_exhaustive()
+        f.debug_struct("Operation")
+            .field("id", &self.id)
+            .field("status", &self.status())
+            .field("dialect", &self.course.dialect)
+            .finish_non_exhaustive()
     }
 }

@@ -5,29 +5,41 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+use crate::transport::HeaderMap;
+
 /// Failed polls in a row that may be repeated without a pause if the server asks for that. After them the
 /// back-off is a floor, so that a server that fails fast and says `Retry-After: 0` is not hammered.
 const FREE_RETRIES: u32 = 3;
 
 /// The headers of one answer that say when to come back, as they were written.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Hints {
-    pub(crate) retry_after_ms: Option<String>,
-    pub(crate) x_ms_retry_after_ms: Option<String>,
-    pub(crate) retry_after: Option<String>,
-    pub(crate) date: Option<String>,
+pub(crate) struct Hints<'a> {
+    retry_after_ms: Option<&'a str>,
+    x_ms_retry_after_ms: Option<&'a str>,
+    retry_after: Option<&'a str>,
+    date: Option<&'a str>,
 }
 
-impl Hints {
+impl<'a> Hints<'a> {
+    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        Self {
+            retry_after_ms: text("retry-after-ms"),
+            x_ms_retry_after_ms: text("x-ms-retry-after-ms"),
+            retry_after: text("retry-after"),
+            date: text("date"),
+        }
+    }
+
     /// The pause that the server asked for. `None` if it asked for none that can be understood: absent,
     /// negative, garbage, or a date that has passed.
     pub(crate) fn pause(&self, wall: SystemTime) -> Option<Duration> {
-        let milliseconds = [&self.retry_after_ms, &self.x_ms_retry_after_ms];
+        let milliseconds = [self.retry_after_ms, self.x_ms_retry_after_ms];
         milliseconds
             .into_iter()
             .flatten()
             .find_map(|text| whole_number(text).map(Duration::from_millis))
-            .or_else(|| self.retry_after.as_deref().and_then(|text| self.seconds_or_date(text, wall)))
+            .or_else(|| self.retry_after.and_then(|text| self.seconds_or_date(text, wall)))
     }
 
     fn seconds_or_date(&self, text: &str, wall: SystemTime) -> Option<Duration> {
@@ -37,8 +49,7 @@ impl Hints {
         let at = httpdate::parse_http_date(text.trim()).ok()?;
         // The server's own clock, if it sent it: then a client whose clock is wrong still pauses as long as
         // asked.
-        let now =
-            self.date.as_deref().and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or(wall);
+        let now = self.date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or(wall);
         at.duration_since(now).ok()
     }
 }
@@ -178,8 +189,8 @@ pub(crate) fn plan(due: Instant, deadline: Option<&Deadline>, looked_last: bool,
 mod tests {
     use super::*;
 
-    fn retry_after(text: &str) -> Hints {
-        Hints { retry_after: Some(text.into()), ..Hints::default() }
+    fn retry_after(text: &str) -> Hints<'_> {
+        Hints { retry_after: Some(text), ..Hints::default() }
     }
 
     const WALL: SystemTime = SystemTime::UNIX_EPOCH;
@@ -187,11 +198,11 @@ mod tests {
     #[test]
     fn seconds_dates_and_milliseconds_are_understood() {
         let dated = Hints {
-            date: Some("Sun, 06 Nov 1994 08:49:37 GMT".into()),
+            date: Some("Sun, 06 Nov 1994 08:49:37 GMT"),
             ..retry_after("Sun, 06 Nov 1994 08:49:40 GMT")
         };
-        let exact = Hints { retry_after_ms: Some("250".into()), ..retry_after("1") };
-        let azure = Hints { x_ms_retry_after_ms: Some("70".into()), ..retry_after("1") };
+        let exact = Hints { retry_after_ms: Some("250"), ..retry_after("1") };
+        let azure = Hints { x_ms_retry_after_ms: Some("70"), ..retry_after("1") };
 
         assert_eq!(retry_after("7").pause(WALL), Some(Duration::from_secs(7)));
         assert_eq!(retry_after("0").pause(WALL), Some(Duration::ZERO));

@@ -13,12 +13,13 @@ use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::answer::{Answer, Observed};
-use crate::client::whole_seconds;
+use crate::answer::Answer;
+use crate::client::{Repeat, Sending, whole_seconds};
 use crate::operation::Operation;
 use crate::pace::Deadline;
-use crate::step::{Moment, Step, next_step};
-use crate::transport::{Ask, Method};
+use crate::recognise::{Asked, recognise};
+use crate::step::Moment;
+use crate::transport::{Method, set_header, set_json};
 use crate::{Client, Error, address};
 
 /// A start that is about to be sent; await it to get the [`Operation`].
@@ -123,52 +124,20 @@ impl<T> Start<T> {
         if !self.links.is_empty() {
             url.query_pairs_mut().append_pair("links", &self.links.join(","));
         }
-        let ask = Ask {
-            method: &Method::POST,
-            url: &url,
-            headers: &[(headers::IDEMPOTENCY_KEY, &self.key)],
-            body: Some(&self.body?),
-            hold: self.hold,
-        };
-        let answer = self.client.call(ask, deadline).await?;
-        accept(self.client, answer, deadline)
+        let mut request = self.client.0.transport.request(Method::POST, &url, None);
+        set_header(&mut request, headers::IDEMPOTENCY_KEY, &self.key);
+        set_json(&mut request, self.body?);
+        let sending = Sending { request, carried: None, hold: self.hold, repeat: Repeat::Safely };
+        let answer = self.client.call(sending, deadline).await?;
+        let asked = Asked { method: &Method::POST, url: &url, dialect: None, final_state_via: None };
+        let begun = recognise(&answer, &asked, &self.client.0.policy, &Moment::now(0, 0))?;
+        let links = links(&answer);
+        Ok(Operation::begun(self.client, None, begun, answer, deadline, links))
     }
 }
 
 fn is_key(key: &str) -> bool {
     (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// What the answer to a start says: an operation, running or ended, or that nothing was accepted.
-fn accept<T>(client: Client, answer: Answer, deadline: Option<Deadline>) -> Result<Operation<T>, Error> {
-    let status_url = answer.status_url();
-    let status = answer.status;
-    let links = links(&answer);
-    let seen = Observed::Answer(Box::new(answer));
-    let step = next_step(&seen, &client.0.policy, &Moment::now(0, 0));
-    let url = match (&step, status_url) {
-        (Step::Stop(_) | Step::Retry { .. } | Step::Follow(_), _) => return Err(into_refusal(step, &seen)),
-        (_, Some(url)) => url,
-        // An ended operation is never asked for again, so its usual address will do.
-        (Step::Ended(ended), None) => {
-            address::join(&client.0.base, &paths::operation(&ended.view.action, &ended.view.id))
-        }
-        (Step::Again { .. }, None) => {
-            return Err(Error::unexpected("it has no usable Location, so the operation cannot be followed")
-                .with_status(status));
-        }
-    };
-    let mut operation = Operation::new(client, url, deadline, links);
-    operation.take(step)?;
-    Ok(operation)
-}
-
-fn into_refusal(step: Step, seen: &Observed) -> Error {
-    match (step, seen) {
-        (Step::Stop(error), _) => error,
-        (_, Observed::Answer(answer)) => answer.refusal(),
-        (_, Observed::Lost(_)) => Error::transport(false),
-    }
 }
 
 fn links(answer: &Answer) -> BTreeMap<String, String> {

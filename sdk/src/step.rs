@@ -1,19 +1,23 @@
-//! What an answer means and what to do next: the dialect of `202` + `Location`, as a pure function.
+//! What an answer to a poll means and what to do next: each dialect as a pure function.
 
 use std::time::{Duration, SystemTime};
 
-use raincheck_openapi::{Problem, Status, StatusView};
+use raincheck_openapi::{Problem, Status};
 use url::Url;
 
+use crate::address::Routes;
 use crate::answer::{Answer, Observed};
+use crate::dialect::{Course, Dialect, ResultAt};
+use crate::view::{Body, View, Words};
 use crate::{Error, RetryPolicy};
 
 /// The caller's settings that a decision depends on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Policy {
     pub(crate) retry: RetryPolicy,
     /// No pause is longer than this, whatever the server says.
     pub(crate) max_pause: Duration,
+    pub(crate) routes: Routes,
 }
 
 /// What a decision depends on beside the answer: the time, what went before, and chance.
@@ -37,56 +41,255 @@ impl Moment {
 /// What to do after a poll.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// The operation is still at work: ask again after the pause, at the newest location.
-    Again { view: Option<Box<StatusView>>, location: Option<Url>, pause: Duration, paced: bool },
+    /// The operation is still at work: ask again after the pause.
+    Again(Again),
     /// The poll failed, which says nothing about the operation: ask again after the pause.
     Retry { pause: Duration },
     /// The answer is elsewhere: ask there at once.
     Follow(Url),
+    /// The work has ended well, and its result is elsewhere: ask there from now on, beginning at once.
+    Fetch { view: Option<Box<View>>, at: Url },
     /// The operation has ended.
     Ended(Box<Ended>),
     /// There will be no answer to this poll.
     Stop(Error),
 }
 
+/// What a poll of an operation that is still at work has brought.
+#[derive(Debug)]
+pub(crate) struct Again {
+    /// None if the answer shows no state, or none that differs.
+    pub(crate) view: Option<Box<View>>,
+    /// Where to ask from now on, if the server says so.
+    pub(crate) at: Option<Url>,
+    /// Where the result will be, if the server says so.
+    pub(crate) result: Option<Url>,
+    pub(crate) pause: Duration,
+    /// The server has asked for this pause.
+    pub(crate) paced: bool,
+}
+
 /// How an operation ended.
 #[derive(Debug, Clone)]
 pub(crate) struct Ended {
-    pub(crate) view: StatusView,
+    pub(crate) status: Status,
+    pub(crate) view: Option<View>,
     pub(crate) problem: Option<Problem>,
-    pub(crate) status: u16,
+    /// The HTTP status of the last answer.
+    pub(crate) code: u16,
+    /// Where in that answer's body the result is.
+    pub(crate) output: Output,
+}
+
+/// Where the result is in the last answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    /// The body is the result.
+    Whole,
+    /// A member of the body, as servers with these words have it.
+    Member(Words),
 }
 
 /// Decides what follows from what was seen.
-pub(crate) fn next_step(seen: &Observed, policy: &Policy, now: &Moment) -> Step {
+pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: &Moment) -> Step {
     let answer = match seen {
         Observed::Answer(answer) => answer,
         Observed::Lost(_) => return retry(None, policy, now),
     };
     match answer.status {
-        202 => again(answer, answer.view(), policy, now),
-        200 => match answer.json::<StatusView>() {
-            Ok(view) if view.status.is_terminal() => ended(answer, view, None),
-            // The status monitor answers 200 while the operation runs; an unknown status may still change.
-            Ok(view) => again(answer, Some(view), policy, now),
-            Err(error) => Step::Stop(error),
-        },
-        301 | 302 | 303 | 307 | 308 => match answer.location() {
+        301 | 302 | 303 | 307 | 308 => match answer.location(&policy.routes) {
             Some(url) => Step::Follow(url),
-            None => Step::Stop(Error::unexpected("a redirect that leads nowhere").with_status(answer.status)),
+            None => Step::Stop(
+                Error::unexpected("a redirect that leads nowhere, or out of https")
+                    .with_status(answer.status),
+            ),
         },
-        _ if answer.is_temporary() => retry(answer.hints.pause(now.wall), policy, now),
+        // Only asked for with an `If-None-Match`: nothing has changed.
+        304 => again(answer, None, Links::default(), policy, now),
+        200..=299 if course.fetching => fetched(answer, policy, now),
+        200..=299 => match course.dialect {
+            Some(Dialect::Location) => location(answer, course, policy, now),
+            Some(Dialect::StatusMonitor) => monitor(answer, course, policy, now),
+            Some(Dialect::BodyState) => body_state(answer, policy, now),
+            Some(Dialect::DurableFunctions) => durable_functions(answer, policy, now),
+            None => by_its_looks(answer, course, policy, now),
+        },
+        _ if answer.is_temporary() => match failed_orchestration(answer, course) {
+            Some(view) => ended(answer, view.status, Some(view), Output::Whole),
+            None => retry(answer.hint(now.wall), policy, now),
+        },
         400..=499 => refused(answer),
         _ => Step::Stop(answer.refusal()),
     }
 }
 
-fn again(answer: &Answer, view: Option<StatusView>, policy: &Policy, now: &Moment) -> Step {
-    let hint = answer.hints.pause(now.wall);
-    let pause = hint.unwrap_or_else(|| policy.retry.back_off(now.silent, now.random)).min(policy.max_pause);
-    // A Location on a 200 names the resource, not the next poll.
-    let location = (answer.status == 202).then(|| answer.location()).flatten();
-    Step::Again { view: view.map(Box::new), location, pause, paced: hint.is_some() }
+/// 202 until another code.
+fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+    let body = answer.members();
+    if answer.status == 202 {
+        let view = body.as_ref().and_then(|body| any_view(body));
+        return again(answer, view, newest_location(answer, policy), policy, now);
+    }
+    if let ResultAt::Resource(at) = &course.result {
+        return Step::Fetch { view: None, at: (**at).clone() };
+    }
+    let Some(body) = body else { return ended(answer, Status::Succeeded, None, Output::Whole) };
+    if body.is_status_view() {
+        return by_state(answer, &body, Words::Monitor, course, policy, now);
+    }
+    // A resource that this operation is about tells how it ended, although the code is a 200.
+    let view = body.view(Words::Provisioning).filter(|_| course.about_resource);
+    match view {
+        Some(view) if matches!(view.status, Status::Failed | Status::Canceled) => {
+            ended(answer, view.status, Some(view), Output::Whole)
+        }
+        view => ended(answer, Status::Succeeded, view, Output::Whole),
+    }
+}
+
+/// A URL of its own whose body has a `status`.
+fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+    let body = match Body::read(&answer.body) {
+        Ok(body) => body,
+        Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
+    };
+    if body.state(Words::Monitor).is_some() {
+        return by_state(answer, &body, Words::Monitor, course, policy, now);
+    }
+    match answer.status {
+        202 => again(answer, None, newest_links(answer, course, policy), policy, now),
+        204 => ended(answer, Status::Succeeded, None, Output::Whole),
+        _ => Step::Stop(Error::unexpected("a status monitor without a status").with_status(answer.status)),
+    }
+}
+
+/// The resource itself, with a `provisioningState`; without one it is finished.
+fn body_state(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+    let body = match Body::read(&answer.body) {
+        Ok(body) => body,
+        Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
+    };
+    match body.view(Words::Provisioning) {
+        Some(view) if view.status.is_terminal() => ended(answer, view.status, Some(view), Output::Whole),
+        None if answer.status != 202 => ended(answer, Status::Succeeded, None, Output::Whole),
+        view => again(answer, view, Links::default(), policy, now),
+    }
+}
+
+/// Durable Functions' own status, with a `runtimeStatus`.
+fn durable_functions(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+    let body = match Body::read(&answer.body) {
+        Ok(body) => body,
+        Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
+    };
+    match body.view(Words::Runtime) {
+        Some(view) if view.status.is_terminal() => {
+            ended(answer, view.status, Some(view), Output::Member(Words::Runtime))
+        }
+        None if answer.status != 202 => Step::Stop(
+            Error::unexpected("an orchestration without a runtimeStatus").with_status(answer.status),
+        ),
+        // The Location of a poll is that of the start again.
+        view => again(answer, view, newest_location(answer, policy), policy, now),
+    }
+}
+
+/// A URL that came without its dialect: each answer is taken for what it looks like.
+fn by_its_looks(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+    let body = match Body::read(&answer.body) {
+        Ok(body) => body,
+        Err(_) if answer.status == 202 => return location(answer, course, policy, now),
+        Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
+    };
+    let words = [Words::Runtime, Words::Monitor, Words::Provisioning];
+    let told = words.into_iter().find(|words| body.state(*words).is_some());
+    match told {
+        Some(Words::Runtime) => durable_functions(answer, policy, now),
+        _ if answer.status == 202 => location(answer, course, policy, now),
+        Some(Words::Monitor) => by_state(answer, &body, Words::Monitor, course, policy, now),
+        Some(Words::Provisioning) => body_state(answer, policy, now),
+        None => ended(answer, Status::Succeeded, None, Output::Whole),
+    }
+}
+
+/// A monitor's word for the state decides, whatever the code.
+fn by_state(
+    answer: &Answer,
+    body: &Body<'_>,
+    words: Words,
+    course: &Course,
+    policy: &Policy,
+    now: &Moment,
+) -> Step {
+    let Some(view) = body.view(words) else { return retry(None, policy, now) };
+    match view.status {
+        Status::Succeeded => match result_url(answer, body, course, policy) {
+            Some(at) => Step::Fetch { view: Some(Box::new(view)), at },
+            None => ended(answer, Status::Succeeded, Some(view), Output::Member(words)),
+        },
+        Status::Failed | Status::Canceled => ended(answer, view.status, Some(view), Output::Whole),
+        _ => again(answer, Some(view), newest_links(answer, course, policy), policy, now),
+    }
+}
+
+/// Where the result of a monitor that says `Succeeded` is; `None` if it is in the monitor.
+fn result_url(answer: &Answer, body: &Body<'_>, course: &Course, policy: &Policy) -> Option<Url> {
+    // Our own servers put the output into every view.
+    if body.is_status_view() {
+        return None;
+    }
+    let offered = || policy.routes.resolve(&answer.asked, &body.resource_location()?);
+    match &course.result {
+        ResultAt::OnlyHere => None,
+        ResultAt::Here => offered(),
+        ResultAt::Resource(url) => offered().or_else(|| Some((**url).clone())),
+        ResultAt::Location(url) => {
+            offered().or_else(|| answer.location(&policy.routes)).or_else(|| Some((**url).clone()))
+        }
+    }
+}
+
+/// The answer at the place of the result.
+fn fetched(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+    match answer.status {
+        // Some servers need a moment between the two.
+        202 => again(answer, None, newest_location(answer, policy), policy, now),
+        _ => ended(answer, Status::Succeeded, None, Output::Whole),
+    }
+}
+
+/// New places that an answer names.
+#[derive(Default)]
+struct Links {
+    at: Option<Url>,
+    result: Option<Url>,
+}
+
+fn newest_location(answer: &Answer, policy: &Policy) -> Links {
+    Links { at: answer.location(&policy.routes), result: None }
+}
+
+fn newest_links(answer: &Answer, course: &Course, policy: &Policy) -> Links {
+    let location = || answer.location(&policy.routes);
+    // Without a dialect the monitor is not known to be one, so a 202's Location is the next poll.
+    let at = match course.dialect {
+        None if answer.status == 202 => location(),
+        _ => answer.monitor(&policy.routes),
+    };
+    Links { at, result: location().filter(|_| matches!(course.result, ResultAt::Location(_))) }
+}
+
+fn again(answer: &Answer, view: Option<View>, links: Links, policy: &Policy, now: &Moment) -> Step {
+    let (pause, paced) = pace(answer, policy, now);
+    let Links { at, result } = links;
+    Step::Again(Again { view: view.map(Box::new), at, result, pause, paced })
+}
+
+/// The pause before the next poll, and whether the server has asked for it.
+pub(crate) fn pace(answer: &Answer, policy: &Policy, now: &Moment) -> (Duration, bool) {
+    let hint = answer.hint(now.wall);
+    let pause = hint.unwrap_or_else(|| policy.retry.back_off(now.silent, now.random));
+    (pause.min(policy.max_pause), hint.is_some())
 }
 
 fn retry(hint: Option<Duration>, policy: &Policy, now: &Moment) -> Step {
@@ -95,31 +298,59 @@ fn retry(hint: Option<Duration>, policy: &Policy, now: &Moment) -> Step {
 
 /// A 4xx is the end of the operation only if it brings the operation along; else it is about the request.
 fn refused(answer: &Answer) -> Step {
-    let problem = answer.problem();
-    match problem.as_ref().and_then(|problem| problem.operation.clone()) {
-        Some(view) if view.status.is_terminal() => ended(answer, view, problem),
-        _ => Step::Stop(answer.refusal()),
+    match answer.ended_view() {
+        Some(view) => ended(answer, view.status, Some(view), Output::Whole),
+        None => Step::Stop(answer.refusal()),
     }
 }
 
-fn ended(answer: &Answer, view: StatusView, problem: Option<Problem>) -> Step {
-    Step::Ended(Box::new(Ended { view, problem, status: answer.status }))
+/// Durable Functions can be told to answer 500 for an orchestration that failed
+/// (`returnInternalServerErrorOnFailure`); every other 5xx is about the poll.
+fn failed_orchestration(answer: &Answer, course: &Course) -> Option<View> {
+    if answer.status != 500 || !matches!(course.dialect, None | Some(Dialect::DurableFunctions)) {
+        return None;
+    }
+    answer.members()?.view(Words::Runtime).filter(|view| view.status == Status::Failed)
+}
+
+/// The state in whatever words the body has; only for show.
+pub(crate) fn any_view(body: &Body<'_>) -> Option<View> {
+    [Words::Runtime, Words::Monitor, Words::Provisioning].into_iter().find_map(|words| body.view(words))
+}
+
+fn ended(answer: &Answer, status: Status, view: Option<View>, output: Output) -> Step {
+    Step::Ended(end(answer, status, view, output))
+}
+
+pub(crate) fn end(answer: &Answer, status: Status, view: Option<View>, output: Output) -> Box<Ended> {
+    // The `error` in a monitor's 200 is the operation's, and in the view.
+    let problem = if answer.status >= 400 { answer.problem() } else { None };
+    Box::new(Ended { status, view, problem, code: answer.status, output })
 }
 
 impl Ended {
-    /// The error of an operation that ended without an output; `None` if it succeeded.
+    /// The error of an operation that ended without a result; `None` if it succeeded.
     pub(crate) fn error(&self) -> Option<Error> {
-        let error = match self.view.status {
+        let error = match self.status {
             Status::Succeeded => return None,
             Status::Canceled => Error::canceled(),
             _ => Error::failed(),
         };
-        Some(
-            error
-                .with_status(self.status)
-                .with_problem(self.problem.clone())
-                .with_view(Some(self.view.clone())),
-        )
+        Some(error.with_status(self.code).with_problem(self.problem.clone()).with_view(self.view.clone()))
+    }
+
+    /// The result in the last answer, as JSON text; an answer without a body has the result `null`.
+    pub(crate) fn output<'a>(&self, answer: &'a Answer) -> &'a [u8] {
+        let whole = || match answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body).trim_ascii() {
+            b"" => b"null",
+            body => body,
+        };
+        match self.output {
+            Output::Whole => whole(),
+            Output::Member(words) => {
+                answer.members().and_then(|body| body.output(words)).map_or_else(whole, str::as_bytes)
+            }
+        }
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use serde_json::Value;
 
-use crate::{Error, address};
+use crate::dialect::Course;
+use crate::{Dialect, Error, address};
 
 /// Everything that is needed to follow an operation again, in another process or on another day.
 ///
@@ -27,7 +28,7 @@ use crate::{Error, address};
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Stored", into = "Stored")]
 pub struct ResumeToken {
-    url: Url,
+    course: Course,
     id: Option<String>,
 }
 
@@ -35,7 +36,8 @@ pub struct ResumeToken {
 #[derive(Serialize, Deserialize)]
 struct Stored {
     v: u32,
-    url: String,
+    #[serde(flatten)]
+    course: Value,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<String>,
 }
@@ -48,21 +50,29 @@ impl ResumeToken {
     /// # Errors
     /// [`Error::is_usage`] if it is not an absolute http or https URL.
     pub fn from_url(url: &str) -> Result<Self, Error> {
-        Ok(Self::new(address::parse(url)?, None))
+        Ok(Self::new(Course::unknown(address::parse(url)?), None))
     }
 
-    pub(crate) fn new(url: Url, id: Option<String>) -> Self {
-        Self { url, id }
+    /// Says how the server of a bare status URL tells how the operation stands. Otherwise each answer is taken
+    /// for what it looks like, which can be wrong if the *result* has a member `status`.
+    #[must_use]
+    pub fn with_dialect(mut self, dialect: Dialect) -> Self {
+        self.course.dialect = Some(dialect);
+        self
     }
 
-    pub(crate) fn into_parts(self) -> (Url, Option<String>) {
-        (self.url, self.id)
+    pub(crate) fn new(course: Course, id: Option<String>) -> Self {
+        Self { course, id }
+    }
+
+    pub(crate) fn into_parts(self) -> (Course, Option<String>) {
+        (self.course, self.id)
     }
 
     /// The status URL. A secret: whoever has it can read the status.
     #[must_use]
     pub fn url(&self) -> &str {
-        self.url.as_str()
+        self.course.url().as_str()
     }
 
     /// The operation's id, if it is known. Not a secret.
@@ -75,17 +85,22 @@ impl ResumeToken {
 impl TryFrom<Stored> for ResumeToken {
     type Error = Error;
 
-    fn try_from(Stored { v, url, id }: Stored) -> Result<Self, Error> {
+    fn try_from(Stored { v, course, id }: Stored) -> Result<Self, Error> {
         if v != VERSION {
             return Err(Error::usage("the resume token was made by a newer version of this crate"));
         }
-        Ok(Self::new(address::parse(&url)?, id))
+        // The cause might repeat a URL, so it is left out.
+        let course: Course =
+            serde_json::from_value(course).map_err(|_| Error::usage("the resume token is damaged"))?;
+        address::acceptable(&course.at)?;
+        Ok(Self::new(course, id))
     }
 }
 
 impl From<ResumeToken> for Stored {
-    fn from(ResumeToken { url, id }: ResumeToken) -> Self {
-        Self { v: VERSION, url: url.into(), id }
+    fn from(ResumeToken { course, id }: ResumeToken) -> Self {
+        let course = serde_json::to_value(course).unwrap_or_default();
+        Self { v: VERSION, course, id }
     }
 }
 

@@ -1,120 +1,190 @@
-//! The one place that knows the HTTP library: sends a request, takes the answer apart, and keeps the API key
-//! on its origin and every URL out of the errors.
+//! The one place that knows the HTTP library: sends a request, reads the answer, keeps credentials on the
+//! origins that they are for, and every URL out of the errors.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use raincheck_openapi::headers;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, DATE, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::redirect;
-use url::{Origin, Url};
+use url::Url;
 
-use crate::address;
+use crate::Error;
 use crate::answer::{Answer, Observed};
-use crate::error::Error;
-use crate::pace::Hints;
+use crate::limit::Limiter;
+use crate::trust::{Carried, Trust};
 
-pub(crate) use reqwest::{Client as HttpClient, Method};
+pub(crate) use reqwest::header::HeaderMap;
+pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder};
 
 /// No answer is read beyond this. An output has at most 16 MiB by the contract; the rest is room for its
 /// envelope.
 const MAX_BODY: usize = 32 * 1024 * 1024;
 
-/// One request to be sent.
-#[derive(Clone, Copy)]
-pub(crate) struct Ask<'a> {
-    pub(crate) method: &'a Method,
-    pub(crate) url: &'a Url,
-    pub(crate) headers: &'a [(&'static str, &'a str)],
-    pub(crate) body: Option<&'a [u8]>,
-    /// How long the server may hold its answer (`Prefer: wait`); whole seconds, zero for not at all.
-    pub(crate) hold: Duration,
-}
-
 pub(crate) struct Transport {
     http: HttpClient,
-    origin: Origin,
-    authorization: Option<HeaderValue>,
+    /// For origins that no credential may go to, if `http` is the caller's own: who knows what it adds to a
+    /// request by itself, or where it follows a redirect to.
+    strangers: Option<OnceLock<HttpClient>>,
+    pub(crate) trust: Trust,
+    credentials: HeaderMap,
+    /// Added to the query of every URL on a trusted origin that does not have it.
+    query: Vec<(String, String)>,
+    pub(crate) limiter: Limiter,
+}
+
+/// What a transport is made of.
+pub(crate) struct Parts {
+    pub(crate) http: Option<HttpClient>,
+    pub(crate) cookies: bool,
+    pub(crate) trust: Trust,
+    pub(crate) credentials: HeaderMap,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) limiter: Limiter,
 }
 
 impl Transport {
-    /// Without a client of the caller's own, one that follows no redirects: the steps decide about those, so
-    /// that no credential travels along by itself.
-    pub(crate) fn new(http: Option<HttpClient>, base: &Url, api_key: Option<&str>) -> Result<Self, Error> {
-        let http = match http {
-            Some(http) => http,
-            None => HttpClient::builder()
-                .redirect(redirect::Policy::none())
-                .user_agent(concat!("raincheck/", env!("CARGO_PKG_VERSION")))
-                .build()
-                .map_err(|cause| Error::usage("the HTTP client cannot be set up").because(cause))?,
-        };
-        let authorization = api_key.map(bearer).transpose()?;
-        Ok(Self { http, origin: base.origin(), authorization })
+    pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
+        let Parts { http, cookies, trust, credentials, query, limiter } = parts;
+        let strangers = http.is_some().then(OnceLock::new);
+        let http = http.map_or_else(|| plain(cookies), Ok)?;
+        Ok(Self { http, strangers, trust, credentials, query, limiter })
+    }
+
+    /// A request with whatever its URL may see.
+    pub(crate) fn request(&self, method: Method, url: &Url, carried: Option<&Carried>) -> Request {
+        let mut request = Request::new(method, url.clone());
+        if let Some(carried) = carried
+            && self.trust.covers_carried(carried, url)
+        {
+            *request.headers_mut() = carried.headers.clone();
+        }
+        self.entitle(&mut request);
+        request
+    }
+
+    /// Adds what the client sends to origins that it trusts. What the request has already stays.
+    pub(crate) fn entitle(&self, request: &mut Request) {
+        if (self.credentials.is_empty() && self.query.is_empty()) || !self.trust.covers(request.url()) {
+            return;
+        }
+        for (name, value) in &self.credentials {
+            if !request.headers().contains_key(name) {
+                request.headers_mut().insert(name.clone(), value.clone());
+            }
+        }
+        for (name, value) in &self.query {
+            if !request.url().query_pairs().any(|(known, _)| known == name.as_str()) {
+                request.url_mut().query_pairs_mut().append_pair(name, value);
+            }
+        }
     }
 
     /// Sends one request and reads the whole answer, within `limit`.
-    pub(crate) async fn ask(&self, ask: Ask<'_>, limit: Duration) -> Observed {
-        match tokio::time::timeout(limit, self.exchange(ask)).await {
+    pub(crate) async fn ask(&self, request: Request, carried: Option<&Carried>, limit: Duration) -> Observed {
+        let http = match self.http_for(request.url(), carried) {
+            Ok(http) => http,
+            Err(error) => return Observed::Lost(error),
+        };
+        match tokio::time::timeout(limit, exchange(http, request)).await {
             Ok(Ok(answer)) => Observed::Answer(Box::new(answer)),
             Ok(Err(error)) => Observed::Lost(error),
             Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
         }
     }
 
-    async fn exchange(&self, ask: Ask<'_>) -> Result<Answer, Error> {
-        let mut request = self.http.request(ask.method.clone(), ask.url.clone());
-        if let Some(key) = &self.authorization
-            && address::same_origin(&self.origin, ask.url)
+    fn http_for<'a>(&'a self, url: &Url, carried: Option<&'a Carried>) -> Result<&'a HttpClient, Error> {
+        if let Some(carried) = carried
+            && self.trust.covers_carried(carried, url)
         {
-            request = request.header(AUTHORIZATION, key.clone());
+            return Ok(&carried.http);
         }
-        for (name, value) in ask.headers {
-            request = request.header(*name, *value);
-        }
-        if !ask.hold.is_zero() {
-            request = request.header(headers::PREFER, format!("wait={}", ask.hold.as_secs()));
-        }
-        if let Some(body) = ask.body {
-            request = request.header(CONTENT_TYPE, "application/json").body(body.to_vec());
-        }
-        let mut response = request.send().await.map_err(lost)?;
-        let status = response.status().as_u16();
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(lost)? {
-            if body.len() + chunk.len() > MAX_BODY {
-                return Err(Error::transport(false).because("the answer is larger than 32 MiB"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let text = |name: &str| text(response.headers(), name);
-        Ok(Answer {
-            // Where the answer came from: a caller's own client may have followed a redirect.
-            asked: response.url().clone(),
-            status,
-            location: text("location"),
-            operation_location: text(headers::OPERATION_LOCATION),
-            hints: Hints {
-                retry_after_ms: text("retry-after-ms"),
-                x_ms_retry_after_ms: text("x-ms-retry-after-ms"),
-                retry_after: text(headers::RETRY_AFTER),
-                date: text(DATE.as_str()),
+        match &self.strangers {
+            Some(strangers) if !self.trust.covers(url) => match strangers.get() {
+                Some(http) => Ok(http),
+                None => plain(false).map(|http| strangers.get_or_init(|| http)),
             },
-            body,
-        })
+            _ => Ok(&self.http),
+        }
     }
 }
 
-fn bearer(key: &str) -> Result<HeaderValue, Error> {
+/// A client that follows no redirects: the steps decide about those, so that no credential travels along.
+fn plain(cookies: bool) -> Result<HttpClient, Error> {
+    let builder = HttpClient::builder()
+        .redirect(redirect::Policy::none())
+        .user_agent(concat!("raincheck/", env!("CARGO_PKG_VERSION")));
+    #[cfg(feature = "cookies")]
+    let builder = builder.cookie_store(cookies);
+    #[cfg(not(feature = "cookies"))]
+    let _ = cookies;
+    builder.build().map_err(|cause| Error::usage("the HTTP client cannot be set up").because(cause))
+}
+
+async fn exchange(http: &HttpClient, request: Request) -> Result<Answer, Error> {
+    let mut response = http.execute(request).await.map_err(lost)?;
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(lost)? {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Error::transport(false).because("the answer is larger than 32 MiB"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answer {
+        // Where the answer came from: a caller's own client may have followed a redirect.
+        asked: response.url().clone(),
+        status: response.status().as_u16(),
+        headers: std::mem::take(response.headers_mut()),
+        body,
+    })
+}
+
+/// A request builder's parts. Its own client stays with it.
+pub(crate) fn split(request: RequestBuilder) -> (HttpClient, Result<Request, Error>) {
+    let (http, request) = request.build_split();
+    // The cause may repeat the URL, but not with `without_url`.
+    let bad =
+        |cause: reqwest::Error| Error::usage("the request cannot be built").because(cause.without_url());
+    (http, request.map_err(bad))
+}
+
+/// Adds a JSON body.
+pub(crate) fn set_json(request: &mut Request, body: Vec<u8>) {
+    request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    *request.body_mut() = Some(body.into());
+}
+
+/// Sets a header of this crate's own making.
+pub(crate) fn set_header(request: &mut Request, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        request.headers_mut().insert(name, value);
+    }
+}
+
+/// Asks the server to hold its answer for so many seconds at most; zero for not at all.
+pub(crate) fn set_hold(request: &mut Request, hold: Duration) {
+    if !hold.is_zero() {
+        set_header(request, headers::PREFER, &format!("wait={}", hold.as_secs()));
+    }
+}
+
+/// The header of an API key or JWT.
+pub(crate) fn bearer(key: &str) -> Result<(HeaderName, HeaderValue), Error> {
     // The cause would repeat the key, so it is left out.
     let mut value = HeaderValue::from_str(&format!("Bearer {}", key.trim()))
         .map_err(|_| Error::usage("the API key has characters that no header can carry"))?;
     value.set_sensitive(true);
-    Ok(value)
+    Ok((AUTHORIZATION, value))
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
-    // Servers send UTF-8 in `Location` at times; reading it loses nothing.
-    headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).map(str::to_owned)
+/// A header of the caller's, whose value may be a secret.
+pub(crate) fn secret_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), Error> {
+    let name = HeaderName::try_from(name)
+        .map_err(|_| Error::usage("the name of a header has characters that are not allowed there"))?;
+    let mut value = HeaderValue::from_str(value)
+        .map_err(|_| Error::usage("the value of a header has characters that no header can carry"))?;
+    value.set_sensitive(true);
+    Ok((name, value))
 }
 
 fn lost(cause: reqwest::Error) -> Error {

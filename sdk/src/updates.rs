@@ -3,9 +3,8 @@
 use std::fmt;
 
 use futures_util::stream::{self, Stream};
-use raincheck_openapi::StatusView;
 
-use crate::{Error, Operation};
+use crate::{Error, Operation, View};
 
 /// The statuses of an operation, from [`Operation::updates`].
 ///
@@ -40,7 +39,7 @@ impl<'a, T> Updates<'a, T> {
     ///
     /// # Cancel safety
     /// Nothing is lost: the next call asks the server anew, at the pace that it asked for.
-    pub async fn next(&mut self) -> Option<Result<StatusView, Error>> {
+    pub async fn next(&mut self) -> Option<Result<View, Error>> {
         if let Phase::Known = self.phase {
             self.phase = Phase::Following;
             if let Some(view) = self.operation.view() {
@@ -65,7 +64,7 @@ impl<'a, T> Updates<'a, T> {
     }
 
     /// The same as a [`Stream`], for combinators.
-    pub fn into_stream(self) -> impl Stream<Item = Result<StatusView, Error>> + Send + Unpin + 'a
+    pub fn into_stream(self) -> impl Stream<Item = Result<View, Error>> + Send + Unpin + 'a
     where
         T: 'a,
     {

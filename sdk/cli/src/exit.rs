@@ -119,7 +119,7 @@ fn document_of(error: &Error) -> Value {
     if (error.is_failed() || error.is_canceled() || error.is_timeout())
         && let Some(view) = error.view()
     {
-        return json!(view);
+        return json!(show::body(view));
     }
     if let Some(problem) = error.problem() {
         return json!(problem);

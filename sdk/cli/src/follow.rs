@@ -15,8 +15,8 @@ pub(crate) async fn status(server: &Server, target: &Target, json: bool) -> Resu
     let mut operation = attach(server, target)?;
     let status = operation.poll().await?;
     match operation.view() {
-        Some(view) if json => show::document(view),
-        Some(view) => show::pairs(&show::view(view)),
+        Some(view) if json => show::document(&show::body(view)),
+        Some(view) => show::pairs(&show::status(view)),
         None if json => show::document(&json!({"status": status})),
         None => show::pairs(&[("status", status.to_string())]),
     }
@@ -74,7 +74,7 @@ pub(crate) async fn to_the_end(
     let view = operation.view().cloned();
     let output = operation.await?;
     match view {
-        Some(view) if json => show::document(&view),
+        Some(view) if json => show::document(&show::body(&view)),
         _ => show::document(&output),
     }
     Ok(ExitCode::SUCCESS)

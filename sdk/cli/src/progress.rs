@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use raincheck::StatusView;
+use raincheck::View;
 
 use crate::show;
 
@@ -28,10 +28,12 @@ impl Progress {
         Self::Bar(bar)
     }
 
-    pub(crate) fn show(&mut self, view: &StatusView) {
+    pub(crate) fn show(&mut self, view: &View) {
         match self {
             Self::Bar(bar) => {
-                bar.set_prefix(view.action.clone());
+                if let Some(action) = &view.action {
+                    bar.set_prefix(action.clone());
+                }
                 bar.set_message(message(view));
                 // Until a percentage comes a bar would only show that there is none.
                 if let Some(percent) = view.percent_complete {
@@ -62,7 +64,7 @@ impl Drop for Progress {
     }
 }
 
-fn message(view: &StatusView) -> String {
+fn message(view: &View) -> String {
     match &view.custom_status {
         Some(custom) => format!("{} · {}", view.status, crate::table::short(&show::value(custom), 60)),
         None => view.status.to_string(),

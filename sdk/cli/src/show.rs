@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use raincheck::StatusView;
+use raincheck::{StatusView, View};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,6 +33,35 @@ pub(crate) fn clean(text: &str) -> String {
 /// How to go on with an operation. A quote in a server's URL must not end the quotes of the user's shell.
 pub(crate) fn wait_command(url: &str) -> String {
     format!("raincheck wait '{}'", url.replace('\'', "%27"))
+}
+
+/// A status as the server wrote it, for `--json`.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Body {
+    /// In the order of the contract.
+    Ours(Box<StatusView>),
+    Other(Value),
+}
+
+pub(crate) fn body(view: &View) -> Body {
+    view.json().map_or_else(|_| Body::Other(view.json().unwrap_or_default()), Body::Ours)
+}
+
+/// A status as lines of names and values; what another server says beside it is left out.
+pub(crate) fn status(view: &View) -> Vec<(&'static str, String)> {
+    if let Ok(ours) = view.json::<StatusView>() {
+        return self::view(&ours);
+    }
+    let word = if view.status.as_str() == view.state { String::new() } else { format!(" ({})", clean(&view.state)) };
+    let lines = [
+        ("operation", view.id.as_deref().map(clean)),
+        ("status", Some(format!("{}{word}", view.status))),
+        ("detail", view.custom_status.as_ref().map(value)),
+        ("progress", view.percent_complete.map(|percent| format!("{percent}%"))),
+        ("error", view.error.as_ref().map(|error| clean(&format!("{} ({})", error.message, error.code)))),
+    ];
+    lines.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
 }
 
 /// A status view as lines of names and values.

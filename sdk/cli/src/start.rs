@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use raincheck::{Client, Operation, StatusView};
+use raincheck::{Client, Operation};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ use crate::{follow, input, show};
 struct Started<'a> {
     status_url: &'a str,
     #[serde(flatten)]
-    view: Option<&'a StatusView>,
+    view: Option<show::Body>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     links: &'a BTreeMap<String, String>,
 }
@@ -57,7 +57,7 @@ fn print(operation: &Operation<Value>, json: bool) -> ExitCode {
     if json {
         show::document(&Started {
             status_url: token.url(),
-            view: operation.view(),
+            view: operation.view().map(show::body),
             links: operation.links(),
         });
     } else {

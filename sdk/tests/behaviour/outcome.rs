@@ -61,7 +61,7 @@ async fn an_output_of_another_shape_is_a_decode_error_that_keeps_the_view() {
 
     assert!(error.is_decode());
     assert!(error.source().unwrap().to_string().contains("expected u32"), "{error:?}");
-    assert_eq!(error.view().unwrap().output, Some(json!("words")));
+    assert_eq!(error.view().unwrap().json::<raincheck::StatusView>().unwrap().output, Some(json!("words")));
 }
 
 #[tokio::test]
