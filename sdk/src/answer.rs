@@ -94,7 +94,7 @@ impl Answer {
     pub(crate) fn problem(&self) -> Option<Problem> {
         let text = address::without_secrets(std::str::from_utf8(&self.body).ok()?, &self.asked);
         let members: Map<String, Value> = serde_json::from_str(&text).ok()?;
-        let known = ["type", "title", "status", "detail", "code", "error"];
+        let known = ["type", "title", "status", "detail", "code", "error", "message"];
         if !known.iter().any(|name| members.contains_key(*name)) {
             return None;
         }
@@ -109,8 +109,11 @@ impl Answer {
             |name: &str| members.get("error").and_then(|error| error.get(name)).and_then(Value::as_str);
         let code =
             Some(text("code")).filter(|code| !code.is_empty()).or_else(|| inner("code")).unwrap_or_default();
-        let detail =
-            Some(text("detail")).filter(|it| !it.is_empty()).or_else(|| inner("message")).unwrap_or_default();
+        let detail = [Some(text("detail")), inner("message"), Some(text("message"))]
+            .into_iter()
+            .flatten()
+            .find(|it| !it.is_empty())
+            .unwrap_or_default();
         let kind = Some(text("type")).filter(|kind| !kind.is_empty()).unwrap_or("about:blank");
         let mut problem = json!({
             "type": kind, "title": text("title"), "status": self.status, "detail": detail, "code": code,
@@ -170,9 +173,11 @@ pub(crate) mod tests {
     #[test]
     fn a_problem_of_another_server_is_completed() {
         let problem = answer(404, r#"{"title":"Nope"}"#).problem().unwrap();
+        let plain = answer(400, r#"{"message":"no way"}"#).problem().unwrap();
         let azure = answer(400, r#"{"error":{"code":"Bad","message":"no"}}"#).problem().unwrap();
 
         assert_eq!((problem.title.as_str(), problem.status), ("Nope", 404));
+        assert_eq!(plain.detail, "no way");
         assert_eq!((azure.code.as_str(), azure.detail.as_str()), ("Bad", "no"));
     }
 

@@ -253,7 +253,9 @@ impl Error {
     fn reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(problem) = self.problem() {
             let text = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
-            write!(f, ": {text}")?;
+            if !text.is_empty() {
+                write!(f, ": {text}")?;
+            }
             if !problem.code.is_empty() {
                 write!(f, " ({})", problem.code)?;
             }

@@ -24,7 +24,7 @@ use crate::trust::Carried;
 use crate::view::Words;
 use crate::{Client, Dialect, Error, ResumeToken, Updates, View, address};
 
-/// An operation at a server, with an output of type `T`.
+/// An operation at a server, with an output of type `T`. With `()` any output will do.
 ///
 /// Await it for its output; or [watch](Self::updates) it and then await it; or [poll](Self::poll) it by hand;
 /// or keep its [token](Self::token) and come back another day. Dropping it leaves the operation as it is.
@@ -295,10 +295,16 @@ impl<T: DeserializeOwned> Operation<T> {
         let (ended, answer) = &**ended;
         match ended.error() {
             Some(error) => Err(self.signed(error)),
-            None => serde_json::from_slice(ended.output(answer))
+            None => read(ended.output(answer))
                 .map_err(|cause| self.signed(Error::decode(cause).with_status(ended.code))),
         }
     }
+}
+
+/// Reads a result. Whoever asks for `()` wants to know that it succeeded, whatever the server says beside that.
+fn read<T: DeserializeOwned>(output: &[u8]) -> Result<T, serde_json::Error> {
+    let read = serde_json::from_slice(output);
+    if size_of::<T>() == 0 { read.or_else(|_| serde_json::from_slice(b"null")) } else { read }
 }
 
 /// The answer with which an operation ended, as it came.

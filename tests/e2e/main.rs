@@ -3,6 +3,7 @@
 mod harness;
 
 mod architecture;
+mod autorest;
 mod binary;
 mod cli;
 mod connections;

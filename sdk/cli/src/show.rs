@@ -53,7 +53,8 @@ pub(crate) fn status(view: &View) -> Vec<(&'static str, String)> {
     if let Ok(ours) = view.json::<StatusView>() {
         return self::view(&ours);
     }
-    let word = if view.status.as_str() == view.state { String::new() } else { format!(" ({})", clean(&view.state)) };
+    let word =
+        if view.status.as_str() == view.state { String::new() } else { format!(" ({})", clean(&view.state)) };
     let lines = [
         ("operation", view.id.as_deref().map(clean)),
         ("status", Some(format!("{}{word}", view.status))),
