@@ -1,6 +1,6 @@
 //! URLs: joined, resolved on every hop, and kept out of what people print.
 
-use url::{Origin, Url};
+use url::Url;
 
 use crate::Error;
 
@@ -57,8 +57,8 @@ impl Routes {
 
 /// The URL moved from below `from` to below `to`, if it lies there, by whole segments of the path.
 fn moved(url: &Url, from: &Url, to: &Url) -> Option<Url> {
-    let rest = (url.origin() == from.origin())
-        .then(|| url.path().strip_prefix(from.path().trim_end_matches('/')))??;
+    let rest =
+        Origin::of(from).has(url).then(|| url.path().strip_prefix(from.path().trim_end_matches('/')))??;
     if !rest.is_empty() && !rest.starts_with('/') {
         return None;
     }
@@ -68,9 +68,32 @@ fn moved(url: &Url, from: &Url, to: &Url) -> Option<Url> {
     Some(moved)
 }
 
-/// Whether two URLs share scheme, host and port, so that a credential for the one may go to the other.
-pub(crate) fn same_origin(origin: &Origin, url: &Url) -> bool {
-    *origin == url.origin()
+/// Scheme, host and port of an http or https URL: what a credential is bound to.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Origin {
+    secure: bool,
+    port: u16,
+    host: Box<str>,
+}
+
+impl Origin {
+    pub(crate) fn of(url: &Url) -> Self {
+        Self {
+            secure: url.scheme() == "https",
+            port: port(url),
+            host: url.host_str().unwrap_or_default().into(),
+        }
+    }
+
+    /// Whether the URL lies on this origin, so that a credential may go there.
+    pub(crate) fn has(&self, url: &Url) -> bool {
+        let scheme = if self.secure { "https" } else { "http" };
+        url.scheme() == scheme && self.port == port(url) && url.host_str() == Some(&*self.host)
+    }
+}
+
+fn port(url: &Url) -> u16 {
+    url.port_or_known_default().unwrap_or_default()
 }
 
 /// Takes the secrets of a URL out of a text that came from elsewhere: servers like to repeat the URL that

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use raincheck_openapi::{Problem, StatusView, headers};
+use raincheck_openapi::{Problem, StatusView};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -10,12 +10,26 @@ use url::Url;
 
 use crate::address::Routes;
 use crate::pace::Hints;
-use crate::transport::HeaderMap;
+use crate::transport::{HeaderMap, HeaderName};
 use crate::view::{Body, View, Words};
 use crate::{Error, address};
 
-/// Azure Resource Manager's older name for `Operation-Location`.
-const AZURE_ASYNC_OPERATION: &str = "azure-asyncoperation";
+/// The headers that are looked at, parsed once and not for each answer.
+pub(crate) mod names {
+    use crate::transport::HeaderName;
+
+    pub(crate) const LOCATION: HeaderName = HeaderName::from_static("location");
+    pub(crate) const OPERATION_LOCATION: HeaderName = HeaderName::from_static("operation-location");
+    /// Azure Resource Manager's older name for `Operation-Location`.
+    pub(crate) const AZURE_ASYNC_OPERATION: HeaderName = HeaderName::from_static("azure-asyncoperation");
+    pub(crate) const RETRY_AFTER: HeaderName = HeaderName::from_static("retry-after");
+    /// Milliseconds, as some of Azure's services write it.
+    pub(crate) const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+    pub(crate) const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
+    pub(crate) const DATE: HeaderName = HeaderName::from_static("date");
+    pub(crate) const ETAG: HeaderName = HeaderName::from_static("etag");
+    pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+}
 
 /// What came of one request.
 #[derive(Debug)]
@@ -38,8 +52,10 @@ pub(crate) struct Answer {
 
 impl Answer {
     /// A header as text. Servers send UTF-8 in `Location` at times; reading it loses nothing.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        // An answer has a handful of headers: looking at each is cheaper than hashing the name.
+        let (_, value) = self.headers.iter().find(|(known, _)| *known == name)?;
+        std::str::from_utf8(value.as_bytes()).ok()
     }
 
     /// Whether the server could not serve just now, so that the same request may be sent again.
@@ -53,17 +69,22 @@ impl Answer {
 
     /// The pause that the server asks for.
     pub(crate) fn hint(&self, wall: SystemTime) -> Option<Duration> {
-        Hints::of(&self.headers).pause(wall)
+        Hints::of(self).pause(wall)
     }
 
     /// Where the answer leads, by its `Location`.
     pub(crate) fn location(&self, routes: &Routes) -> Option<Url> {
-        routes.resolve(&self.asked, self.header(headers::LOCATION)?)
+        routes.resolve(&self.asked, self.header(&names::LOCATION)?)
+    }
+
+    /// What names a status monitor, whether or not it can be used.
+    pub(crate) fn monitor_header(&self) -> Option<&str> {
+        self.header(&names::OPERATION_LOCATION).or_else(|| self.header(&names::AZURE_ASYNC_OPERATION))
     }
 
     /// The status monitor that the answer names, by either of its headers.
     pub(crate) fn monitor(&self, routes: &Routes) -> Option<Url> {
-        let text = self.header(headers::OPERATION_LOCATION).or_else(|| self.header(AZURE_ASYNC_OPERATION))?;
+        let text = self.monitor_header()?;
         routes.resolve(&self.asked, text)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::address::Routes;
+use crate::address::{Origin, Routes};
 use crate::client::{Shared, whole_seconds};
 use crate::limit::Limiter;
 use crate::step::Policy;
@@ -195,8 +195,8 @@ impl ClientBuilder {
             let (name, value) = transport::secret_header(name, value)?;
             credentials.insert(name, value);
         }
-        let others = self.trusted.iter().map(|url| Ok(address::parse(url)?.origin()));
-        let trust = Trust { home: base.origin(), others: others.collect::<Result<_, Error>>()? };
+        let others = self.trusted.iter().map(|url| Ok(Origin::of(&address::parse(url)?)));
+        let trust = Trust { home: Origin::of(&base), others: others.collect::<Result<_, Error>>()? };
         let pair = |(from, to): &(String, String)| Ok((address::parse(from)?, address::parse(to)?));
         let rewrites = self.rewrites.iter().map(pair).collect::<Result<Vec<(Url, Url)>, Error>>()?;
         let limiter = Limiter::new(self.max_in_flight, spacing(self.per_second)?);

@@ -40,11 +40,31 @@ pub(crate) struct Shared {
 }
 
 /// One request that is not a poll, and how it may be repeated.
-pub(crate) struct Sending<'a> {
+pub(crate) struct Sending {
     pub(crate) request: Request,
-    pub(crate) carried: Option<&'a Carried>,
+    pub(crate) carried: Option<Arc<Carried>>,
     pub(crate) hold: Duration,
     pub(crate) repeat: Repeat,
+}
+
+impl Sending {
+    /// The request to be sent now, and whether it could be sent once more: a body that streams cannot.
+    fn next(&mut self) -> (Request, bool) {
+        match self.request.try_clone() {
+            Some(request) => (request, true),
+            None => {
+                let spent = Request::new(self.request.method().clone(), self.request.url().clone());
+                (std::mem::replace(&mut self.request, spent), false)
+            }
+        }
+    }
+}
+
+/// What came of sending a request once.
+enum Attempt {
+    Answered(Box<Answer>),
+    Again(Duration),
+    Failed(Error),
 }
 
 /// When a request may be sent again although its effect is unknown.
@@ -112,67 +132,80 @@ impl Client {
 
     /// Waits for the turn of a request; `None` if the deadline passes first.
     pub(crate) async fn enter(&self, url: &Url, deadline: Option<Deadline>) -> Option<SemaphorePermit<'_>> {
-        let turn = self.0.transport.limiter.enter(url);
+        let limiter = &self.0.transport.limiter;
+        if let Some(permit) = limiter.enter_at_once() {
+            return Some(permit);
+        }
         match deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline.at, turn).await.ok(),
-            None => Some(turn.await),
+            // Boxed like all that is rare, so that those who wait in line are small.
+            Some(deadline) => Box::pin(tokio::time::timeout_at(deadline.at, limiter.enter(url))).await.ok(),
+            None => Some(limiter.enter(url).await),
         }
     }
 
     /// Sends a request until it has an answer that is not a temporary one, as far as it may be repeated.
     pub(crate) async fn call(
         &self,
-        sending: Sending<'_>,
+        sending: &mut Sending,
         deadline: Option<Deadline>,
-    ) -> Result<Answer, Error> {
-        let Sending { request, carried, hold, repeat } = sending;
-        let policy = &self.0.policy;
+    ) -> Result<Box<Answer>, Error> {
         let mut failures = 0;
-        let mut next = Some(request);
         loop {
-            let request = next.take().expect("a request is there, or the loop was left");
-            // A body that streams can be sent once.
-            next = request.try_clone();
-            let Some(_permit) = self.enter(request.url(), deadline).await else {
+            let Some(permit) = self.enter(sending.request.url(), deadline).await else {
                 return Err(Error::timeout(deadline.map_or(Duration::ZERO, |deadline| deadline.patience)));
             };
-            let observed = Box::pin(self.ask(request, carried, hold, deadline)).await;
-            let moment = Moment::now(0, failures);
-            let again = repeat.allows(&observed);
-            let (error, hint) = match observed {
-                Observed::Answer(answer) if answer.is_temporary() => {
-                    (answer.refusal(), answer.hint(moment.wall))
-                }
-                Observed::Answer(answer) => return Ok(*answer),
-                Observed::Lost(error) => (error, None),
-            };
+            match Box::pin(self.attempt(sending, failures, permit, deadline)).await {
+                Attempt::Answered(answer) => return Ok(answer),
+                Attempt::Failed(error) => return Err(error),
+                Attempt::Again(pause) => Box::pin(pause_for(pause)).await,
+            }
             failures += 1;
-            let pause = policy.retry.after_failure(hint, failures - 1, moment.random).min(policy.max_pause);
-            if let Some(deadline) = deadline {
-                let remaining = deadline.remaining(Instant::now());
-                if remaining.is_zero() {
-                    return Err(Error::timeout(deadline.patience).because(error));
-                }
-                if pause >= remaining {
-                    return Err(error);
-                }
-            }
-            if failures >= policy.retry.attempts || !again || next.is_none() {
-                return Err(error);
-            }
-            debug!(failures, pause_ms = pause.as_millis() as u64, error = %error, "request failed, sent again");
-            pause_for(pause).await;
         }
     }
 
-    /// Sends one request, bounded by the request timeout and the deadline. It must have its turn.
-    pub(crate) async fn ask(
+    async fn attempt(
         &self,
+        sending: &mut Sending,
+        failures: u32,
+        permit: SemaphorePermit<'_>,
+        deadline: Option<Deadline>,
+    ) -> Attempt {
+        let policy = &self.0.policy;
+        let (request, repeatable) = sending.next();
+        let observed = self.ask(request, sending.carried.as_deref(), sending.hold, deadline).await;
+        drop(permit);
+        let moment = Moment::now(0, failures);
+        let allowed = repeatable && sending.repeat.allows(&observed);
+        let (error, hint) = match observed {
+            Observed::Answer(answer) if answer.is_temporary() => (answer.refusal(), answer.hint(moment.wall)),
+            Observed::Answer(answer) => return Attempt::Answered(answer),
+            Observed::Lost(error) => (error, None),
+        };
+        let pause = policy.retry.after_failure(hint, failures, moment.random).min(policy.max_pause);
+        if let Some(deadline) = deadline {
+            let remaining = deadline.remaining(Instant::now());
+            if remaining.is_zero() {
+                return Attempt::Failed(Error::timeout(deadline.patience).because(error));
+            }
+            if pause >= remaining {
+                return Attempt::Failed(error);
+            }
+        }
+        if failures + 1 >= policy.retry.attempts || !allowed {
+            return Attempt::Failed(error);
+        }
+        debug!(failures = failures + 1, pause_ms = pause.as_millis() as u64, error = %error, "request failed, sent again");
+        Attempt::Again(pause)
+    }
+
+    /// Sends one request, bounded by the request timeout and the deadline. It must have its turn.
+    pub(crate) fn ask<'a>(
+        &'a self,
         mut request: Request,
-        carried: Option<&Carried>,
+        carried: Option<&'a Carried>,
         mut hold: Duration,
         deadline: Option<Deadline>,
-    ) -> Observed {
+    ) -> impl Future<Output = Observed> + Send + use<'a> {
         let mut limit = self.0.request_timeout.saturating_add(hold);
         if let Some(deadline) = deadline {
             let remaining = deadline.remaining(Instant::now());
@@ -182,7 +215,7 @@ impl Client {
             limit = limit.min(remaining);
         }
         set_hold(&mut request, hold);
-        self.0.transport.ask(request, carried, limit).await
+        self.0.transport.ask(request, carried, limit)
     }
 }
 

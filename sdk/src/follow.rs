@@ -2,11 +2,10 @@
 
 use std::time::Duration;
 
-use raincheck_openapi::{Status, headers};
-use tokio::time::Instant;
+use raincheck_openapi::Status;
+use tokio::time::{Instant, sleep_until};
 
-use crate::answer::{Answer, Observed};
-use crate::client::pause_until;
+use crate::answer::{Answer, Observed, names};
 use crate::dialect::ResultAt;
 use crate::pace::{Plan, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
@@ -23,7 +22,10 @@ impl<T> Operation<T> {
         loop {
             let last = match plan(self.due, self.deadline.as_ref(), self.looked_last, Instant::now()) {
                 Plan::Ask { at, last } => {
-                    pause_until(at).await;
+                    // Sleeping for nothing would take more than a millisecond.
+                    if at > Instant::now() {
+                        sleep_until(at).await;
+                    }
                     last
                 }
                 Plan::Expired(patience) => return Err(self.signed(Error::timeout(patience))),
@@ -49,21 +51,25 @@ impl<T> Operation<T> {
     /// One poll, redirects included.
     pub(crate) async fn look(&self, hold: Duration) -> (Step, Observed) {
         let moment = || Moment::now(self.silent, self.failures);
-        let mut url = self.course.at.clone();
+        let mut redirected = None;
         let carried = self.carried.as_deref();
         for _ in 0..=MAX_REDIRECTS {
-            let Some(_turn) = self.client.enter(&url, self.deadline).await else {
+            let url = redirected.as_ref().unwrap_or(&self.course.at);
+            let Some(_turn) = self.client.enter(url, self.deadline).await else {
                 let seen = Observed::Lost(Error::transport(false).because("no turn before the deadline"));
                 return (next_step(&seen, &self.course, &self.client.0.policy, &moment()), seen);
             };
-            let mut request = self.client.0.transport.request(Method::GET, &url, carried);
+            let mut request = self.client.0.transport.request(Method::GET, url, carried);
             if let Some(etag) = &self.etag {
                 set_header(&mut request, "if-none-match", etag);
             }
             let seen = self.client.ask(request, carried, hold, self.deadline).await;
             match next_step(&seen, &self.course, &self.client.0.policy, &moment()) {
-                Step::Follow(next) => url = next,
-                Step::Ended(ended) => return self.explained(ended, seen).await,
+                Step::Follow(next) => redirected = Some(next),
+                // Rare, and boxed for that.
+                Step::Ended(ended) if self.wants_reason(&ended) => {
+                    return Box::pin(self.explained(ended, seen)).await;
+                }
                 step => return (step, seen),
             }
         }
@@ -71,24 +77,21 @@ impl<T> Operation<T> {
         (Step::Stop(error), Observed::Lost(Error::transport(false)))
     }
 
-    /// A raincheck server's monitor says that an operation failed; its `Location` says why, as a problem. If
-    /// that cannot be had, the monitor's word will do.
+    /// A raincheck server's monitor says that an operation failed; its `Location` says why, as a problem.
+    fn wants_reason(&self, ended: &Ended) -> bool {
+        self.course.home.is_some() && ended.status != Status::Succeeded && ended.problem.is_none()
+    }
+
+    /// Asks for the reason once. If it cannot be had, the monitor's word will do.
     async fn explained(&self, ended: Box<Ended>, seen: Observed) -> (Step, Observed) {
-        if let Some(home) = &self.course.home
-            && ended.status != Status::Succeeded
-            && ended.problem.is_none()
-        {
-            let carried = self.carried.as_deref();
-            let request = self.client.0.transport.request(Method::GET, home, carried);
-            let told = self.client.ask(request, carried, Duration::ZERO, self.deadline).await;
-            let moment = Moment::now(self.silent, self.failures);
-            if let Step::Ended(better) = next_step(&told, &self.course, &self.client.0.policy, &moment)
-                && better.status == ended.status
-            {
-                return (Step::Ended(better), told);
-            }
+        let carried = self.carried.as_deref();
+        let request = self.client.0.transport.request(Method::GET, self.course.url(), carried);
+        let told = self.client.ask(request, carried, Duration::ZERO, self.deadline).await;
+        let moment = Moment::now(self.silent, self.failures);
+        match next_step(&told, &self.course, &self.client.0.policy, &moment) {
+            Step::Ended(better) if better.status == ended.status => (Step::Ended(better), told),
+            _ => (Step::Ended(ended), seen),
         }
-        (Step::Ended(ended), seen)
     }
 
     /// Takes over what a step says, and gives back why the poll failed if it did.
@@ -131,12 +134,15 @@ impl<T> Operation<T> {
 
     /// What every answer tells beside the state.
     pub(crate) fn learn(&mut self, answer: &Answer) {
-        let ours = answer.header(headers::PREFERENCE_APPLIED).is_some_and(|applied| applied.contains("wait"));
-        self.holds =
-            ours || answer.status == 304 || answer.members().is_some_and(|body| body.is_status_view());
+        if !answer.is_success() && answer.status != 304 {
+            return;
+        }
+        let applied = answer.header(&names::PREFERENCE_APPLIED);
+        // Its own servers know it; `go_on` finds out whether this is one.
+        self.holds = answer.status == 304 || applied.is_some_and(|applied| applied.contains("wait"));
         // Only a monitor's tag is one of the status; elsewhere it may be of anything.
         if self.course.dialect == Some(Dialect::StatusMonitor) && answer.status == 200 {
-            self.etag = answer.header("etag").map(Into::into);
+            self.etag = answer.header(&names::ETAG).map(Into::into);
         }
     }
 
@@ -151,6 +157,7 @@ impl<T> Operation<T> {
         if let (Some(newest), ResultAt::Location(result)) = (result, &mut self.course.result) {
             **result = newest;
         }
+        self.holds |= view.as_ref().is_some_and(|view| view.action.is_some());
         self.show(view);
         debug!(
             operation.id = self.id.as_deref(),

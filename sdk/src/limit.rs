@@ -28,11 +28,16 @@ impl Limiter {
         Self { places: Semaphore::new(all), all, spacing, next: Mutex::default() }
     }
 
+    /// The permit of a request that need not wait.
+    pub(crate) fn enter_at_once(&self) -> Option<SemaphorePermit<'_>> {
+        if self.spacing.is_zero() { self.places.try_acquire().ok() } else { None }
+    }
+
     /// Waits for the turn of a request. It is on its way until the permit is dropped.
     pub(crate) async fn enter(&self, url: &Url) -> SemaphorePermit<'_> {
         if !self.spacing.is_zero() {
             // Before taking a place: one slow host must not keep the others waiting.
-            pause_until(self.turn(url, Instant::now())).await;
+            Box::pin(pause_until(self.turn(url, Instant::now()))).await;
         }
         self.places.acquire().await.expect("the semaphore is never closed")
     }

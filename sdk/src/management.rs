@@ -234,9 +234,9 @@ impl Operations {
         if let Some(body) = body {
             set_json(&mut request, body.to_vec());
         }
-        let sending = Sending { request, carried: None, hold: Duration::ZERO, repeat: Repeat::Safely };
-        let answer = self.client.call(sending, None).await?;
-        if answer.is_success() { Ok(answer) } else { Err(answer.refusal()) }
+        let mut sending = Sending { request, carried: None, hold: Duration::ZERO, repeat: Repeat::Safely };
+        let answer = self.client.call(&mut sending, None).await?;
+        if answer.is_success() { Ok(*answer) } else { Err(answer.refusal()) }
     }
 }
 

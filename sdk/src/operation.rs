@@ -249,10 +249,10 @@ impl<T> Operation<T> {
             (None, Some(url)) => (Method::POST, terminate(url)),
             (None, None) => (Method::DELETE, self.course.url().clone()),
         };
-        let carried = self.carried.as_deref();
-        let request = self.client.0.transport.request(method, &url, carried);
-        let sending = Sending { request, carried, hold: Duration::ZERO, repeat: Repeat::Safely };
-        let answer = self.client.call(sending, None).await.map_err(|error| self.signed(error))?;
+        let carried = self.carried.clone();
+        let request = self.client.0.transport.request(method, &url, carried.as_deref());
+        let mut sending = Sending { request, carried, hold: Duration::ZERO, repeat: Repeat::Safely };
+        let answer = self.client.call(&mut sending, None).await.map_err(|error| self.signed(error))?;
         if !answer.is_success() {
             return Err(self.signed(answer.refusal()));
         }
@@ -279,12 +279,16 @@ fn terminate(url: &Url) -> Url {
 }
 
 impl<T: DeserializeOwned> Operation<T> {
-    async fn finish(mut self) -> Result<T, Error> {
-        // First of all: a result that is there beats every deadline.
-        while self.ended.is_none() {
-            self.advance().await?;
+    fn finish(self) -> impl Future<Output = Result<T, Error>> + Send {
+        let mut operation = self;
+        // A block in place of an `async fn`: that would keep the operation twice.
+        async move {
+            // First of all: a result that is there beats every deadline.
+            while operation.ended.is_none() {
+                operation.advance().await?;
+            }
+            operation.outcome()
         }
-        self.outcome()
     }
 
     /// The outcome of an operation that has ended.
@@ -321,7 +325,7 @@ impl<'a> LastAnswer<'a> {
     /// A header of it; `None` if it is not there or no text.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        self.0.header(name)
+        self.0.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// Its body.

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-use crate::transport::HeaderMap;
+use crate::answer::{Answer, names};
 
 /// Failed polls in a row that may be repeated without a pause if the server asks for that. After them the
 /// back-off is a floor, so that a server that fails fast and says `Retry-After: 0` is not hammered.
@@ -21,13 +21,12 @@ pub(crate) struct Hints<'a> {
 }
 
 impl<'a> Hints<'a> {
-    pub(crate) fn of(headers: &'a HeaderMap) -> Self {
-        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    pub(crate) fn of(answer: &'a Answer) -> Self {
         Self {
-            retry_after_ms: text("retry-after-ms"),
-            x_ms_retry_after_ms: text("x-ms-retry-after-ms"),
-            retry_after: text("retry-after"),
-            date: text("date"),
+            retry_after_ms: answer.header(&names::RETRY_AFTER_MS),
+            x_ms_retry_after_ms: answer.header(&names::X_MS_RETRY_AFTER_MS),
+            retry_after: answer.header(&names::RETRY_AFTER),
+            date: answer.header(&names::DATE),
         }
     }
 

@@ -6,7 +6,7 @@ use raincheck_openapi::Status;
 use url::Url;
 
 use crate::Error;
-use crate::answer::Answer;
+use crate::answer::{Answer, names};
 use crate::dialect::{Course, Dialect, FinalStateVia, ResultAt};
 use crate::step::{Again, Ended, Moment, Output, Policy, any_view, end, pace};
 use crate::transport::Method;
@@ -136,7 +136,7 @@ fn course(
 
 /// The dialect that the first answer speaks; `None` if it says nothing of an operation that goes on.
 fn dialect(answer: &Answer, body: &Body<'_>, method: &Method) -> Option<Dialect> {
-    let header = |name| answer.header(name).is_some();
+    let located = answer.header(&names::LOCATION).is_some();
     let provisioning = body.view(Words::Provisioning);
     // A resource that is finished is finished, whatever headers a gateway leaves on it.
     let finished = provisioning.as_ref().is_some_and(|view| view.status.is_terminal());
@@ -145,13 +145,13 @@ fn dialect(answer: &Answer, body: &Body<'_>, method: &Method) -> Option<Dialect>
     if answer.status != 202 && (finished || view_ended || answer.status == 204) {
         return None;
     }
-    if header("operation-location") || header("azure-asyncoperation") {
+    if answer.monitor_header().is_some() {
         return Some(Dialect::StatusMonitor);
     }
     if answer.status == 202 && body.status_query_get_uri().is_some() {
         return Some(Dialect::DurableFunctions);
     }
-    if answer.status == 202 && header("location") {
+    if answer.status == 202 && located {
         return Some(Dialect::Location);
     }
     // What a POST gives back is a result, not the thing that is being worked on.
@@ -159,7 +159,7 @@ fn dialect(answer: &Answer, body: &Body<'_>, method: &Method) -> Option<Dialect>
         return Some(Dialect::BodyState);
     }
     let bare = answer.body.trim_ascii().is_empty();
-    (answer.status == 201 && bare && header("location")).then_some(Dialect::Location)
+    (answer.status == 201 && bare && located).then_some(Dialect::Location)
 }
 
 /// Whether the first answer is already the last one, in a dialect that the caller has chosen.
@@ -168,10 +168,8 @@ fn has_ended(answer: &Answer, body: &Body<'_>, dialect: Dialect) -> bool {
     match dialect {
         _ if answer.status == 202 => false,
         _ if answer.status == 204 => true,
-        Dialect::Location => answer.header("location").is_none(),
-        Dialect::StatusMonitor => {
-            answer.header("operation-location").or_else(|| answer.header("azure-asyncoperation")).is_none()
-        }
+        Dialect::Location => answer.header(&names::LOCATION).is_none(),
+        Dialect::StatusMonitor => answer.monitor_header().is_none(),
         Dialect::BodyState => {
             terminal(Words::Provisioning)
                 || (answer.status == 200 && body.state(Words::Provisioning).is_none())

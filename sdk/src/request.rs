@@ -113,8 +113,8 @@ impl<T> OperationRequest<T> {
         self
     }
 
-    async fn send(self) -> Result<Operation<T>, Error> {
-        let deadline = self.patience.map(|patience| Deadline::new(patience, Instant::now()));
+    /// Makes all that can be made before the first await, so that the future holds nothing twice.
+    fn prepare(self) -> Result<Prepared, Error> {
         let mut request = self.request?;
         let client = match self.client {
             Some(client) => client,
@@ -122,19 +122,45 @@ impl<T> OperationRequest<T> {
         };
         let carried = Arc::new(Carried::of(self.http, &request));
         client.0.transport.entitle(&mut request);
-        let (method, url) = (request.method().clone(), request.url().clone());
-        let repeat =
-            if self.repeatable || is_repeatable(&request) { Repeat::Safely } else { Repeat::IfUntouched };
-        let sending = Sending { request, carried: Some(&*carried), hold: self.hold, repeat };
-        let answer = client.call(sending, deadline).await?;
-        let asked = Asked {
-            method: &method,
-            url: &url,
+        let safely = self.repeatable || is_repeatable(&request);
+        let repeat = if safely { Repeat::Safely } else { Repeat::IfUntouched };
+        Ok(Prepared {
+            client,
+            carried,
+            request,
+            repeat,
+            hold: self.hold,
             dialect: self.dialect,
             final_state_via: self.final_state_via,
-        };
-        let begun = recognise(&answer, &asked, &client.0.policy, &Moment::now(0, 0))?;
-        Ok(Operation::begun(client, Some(carried), begun, answer, deadline, BTreeMap::new()))
+            deadline: self.patience.map(|patience| Deadline::new(patience, Instant::now())),
+        })
+    }
+}
+
+/// A request that is ready to be sent.
+struct Prepared {
+    client: Client,
+    carried: Arc<Carried>,
+    request: Request,
+    repeat: Repeat,
+    hold: Duration,
+    dialect: Option<Dialect>,
+    final_state_via: Option<FinalStateVia>,
+    deadline: Option<Deadline>,
+}
+
+impl Prepared {
+    fn send<T>(self) -> impl Future<Output = Result<Operation<T>, Error>> + Send {
+        let Self { client, carried, request, repeat, hold, dialect, final_state_via, deadline } = self;
+        let mut sending = Sending { request, carried: Some(carried), hold, repeat };
+        // A block in place of an `async fn`: that would keep its arguments and its variables.
+        async move {
+            let answer = client.call(&mut sending, deadline).await?;
+            let Sending { request, carried, .. } = sending;
+            let asked = Asked { method: request.method(), url: request.url(), dialect, final_state_via };
+            let begun = recognise(&answer, &asked, &client.0.policy, &Moment::now(0, 0))?;
+            Ok(Operation::begun(client, carried, begun, *answer, deadline, BTreeMap::new()))
+        }
     }
 }
 
@@ -149,7 +175,10 @@ impl<T: Send + 'static> IntoFuture for OperationRequest<T> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
+        match self.prepare() {
+            Ok(prepared) => Box::pin(prepared.send()),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 }
 

@@ -127,12 +127,12 @@ impl<T> Start<T> {
         let mut request = self.client.0.transport.request(Method::POST, &url, None);
         set_header(&mut request, headers::IDEMPOTENCY_KEY, &self.key);
         set_json(&mut request, self.body?);
-        let sending = Sending { request, carried: None, hold: self.hold, repeat: Repeat::Safely };
-        let answer = self.client.call(sending, deadline).await?;
+        let mut sending = Sending { request, carried: None, hold: self.hold, repeat: Repeat::Safely };
+        let answer = self.client.call(&mut sending, deadline).await?;
         let asked = Asked { method: &Method::POST, url: &url, dialect: None, final_state_via: None };
         let begun = recognise(&answer, &asked, &self.client.0.policy, &Moment::now(0, 0))?;
         let links = links(&answer);
-        Ok(Operation::begun(self.client, None, begun, answer, deadline, links))
+        Ok(Operation::begun(self.client, None, begun, *answer, deadline, links))
     }
 }
 

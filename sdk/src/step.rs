@@ -134,8 +134,8 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
         return Step::Fetch { view: None, at: (**at).clone() };
     }
     let Some(body) = body else { return ended(answer, Status::Succeeded, None, Output::Whole) };
-    if body.is_status_view() {
-        return by_state(answer, &body, Words::Monitor, course, policy, now);
+    if let Some(view) = body.view(Words::Monitor).filter(|_| body.is_status_view()) {
+        return by_state(answer, &body, view, course, policy, now);
     }
     // A resource that this operation is about tells how it ended, although the code is a 200.
     let view = body.view(Words::Provisioning).filter(|_| course.about_resource);
@@ -153,8 +153,8 @@ fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> S
         Ok(body) => body,
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
     };
-    if body.state(Words::Monitor).is_some() {
-        return by_state(answer, &body, Words::Monitor, course, policy, now);
+    if let Some(view) = body.view(Words::Monitor) {
+        return by_state(answer, &body, view, course, policy, now);
     }
     match answer.status {
         202 => again(answer, None, newest_links(answer, course, policy), policy, now),
@@ -201,13 +201,12 @@ fn by_its_looks(answer: &Answer, course: &Course, policy: &Policy, now: &Moment)
         Err(_) if answer.status == 202 => return location(answer, course, policy, now),
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
     };
-    let words = [Words::Runtime, Words::Monitor, Words::Provisioning];
-    let told = words.into_iter().find(|words| body.state(*words).is_some());
-    match told {
-        Some(Words::Runtime) => durable_functions(answer, policy, now),
+    let has = |words| body.state(words).is_some();
+    match body.view(Words::Monitor) {
+        _ if has(Words::Runtime) => durable_functions(answer, policy, now),
         _ if answer.status == 202 => location(answer, course, policy, now),
-        Some(Words::Monitor) => by_state(answer, &body, Words::Monitor, course, policy, now),
-        Some(Words::Provisioning) => body_state(answer, policy, now),
+        Some(view) => by_state(answer, &body, view, course, policy, now),
+        None if has(Words::Provisioning) => body_state(answer, policy, now),
         None => ended(answer, Status::Succeeded, None, Output::Whole),
     }
 }
@@ -216,16 +215,15 @@ fn by_its_looks(answer: &Answer, course: &Course, policy: &Policy, now: &Moment)
 fn by_state(
     answer: &Answer,
     body: &Body<'_>,
-    words: Words,
+    view: View,
     course: &Course,
     policy: &Policy,
     now: &Moment,
 ) -> Step {
-    let Some(view) = body.view(words) else { return retry(None, policy, now) };
     match view.status {
         Status::Succeeded => match result_url(answer, body, course, policy) {
             Some(at) => Step::Fetch { view: Some(Box::new(view)), at },
-            None => ended(answer, Status::Succeeded, Some(view), Output::Member(words)),
+            None => ended(answer, Status::Succeeded, Some(view), Output::Member(Words::Monitor)),
         },
         Status::Failed | Status::Canceled => ended(answer, view.status, Some(view), Output::Whole),
         _ => again(answer, Some(view), newest_links(answer, course, policy), policy, now),

@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use raincheck_openapi::headers;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use reqwest::redirect;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::{Response, redirect};
 use url::Url;
 
 use crate::Error;
@@ -14,7 +14,7 @@ use crate::answer::{Answer, Observed};
 use crate::limit::Limiter;
 use crate::trust::{Carried, Trust};
 
-pub(crate) use reqwest::header::HeaderMap;
+pub(crate) use reqwest::header::{HeaderMap, HeaderName};
 pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder};
 
 /// No answer is read beyond this. An output has at most 16 MiB by the contract; the rest is room for its
@@ -55,9 +55,10 @@ impl Transport {
     pub(crate) fn request(&self, method: Method, url: &Url, carried: Option<&Carried>) -> Request {
         let mut request = Request::new(method, url.clone());
         if let Some(carried) = carried
+            && let Some(headers) = &carried.headers
             && self.trust.covers_carried(carried, url)
         {
-            *request.headers_mut() = carried.headers.clone();
+            *request.headers_mut() = (**headers).clone();
         }
         self.entitle(&mut request);
         request
@@ -81,15 +82,25 @@ impl Transport {
     }
 
     /// Sends one request and reads the whole answer, within `limit`.
-    pub(crate) async fn ask(&self, request: Request, carried: Option<&Carried>, limit: Duration) -> Observed {
-        let http = match self.http_for(request.url(), carried) {
-            Ok(http) => http,
-            Err(error) => return Observed::Lost(error),
-        };
-        match tokio::time::timeout(limit, exchange(http, request)).await {
-            Ok(Ok(answer)) => Observed::Answer(Box::new(answer)),
-            Ok(Err(error)) => Observed::Lost(error),
-            Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
+    ///
+    /// The request is handed over before the first await, so that the future has no room for it.
+    pub(crate) fn ask<'a>(
+        &'a self,
+        request: Request,
+        carried: Option<&'a Carried>,
+        limit: Duration,
+    ) -> impl Future<Output = Observed> + Send + use<'a> {
+        let sent = self.http_for(request.url(), carried).map(|http| http.execute(request));
+        async move {
+            let sent = match sent {
+                Ok(sent) => sent,
+                Err(error) => return Observed::Lost(error),
+            };
+            match tokio::time::timeout(limit, exchange(sent)).await {
+                Ok(Ok(answer)) => Observed::Answer(answer),
+                Ok(Err(error)) => Observed::Lost(error),
+                Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
+            }
         }
     }
 
@@ -121,8 +132,10 @@ fn plain(cookies: bool) -> Result<HttpClient, Error> {
     builder.build().map_err(|cause| Error::usage("the HTTP client cannot be set up").because(cause))
 }
 
-async fn exchange(http: &HttpClient, request: Request) -> Result<Answer, Error> {
-    let mut response = http.execute(request).await.map_err(lost)?;
+async fn exchange(
+    sent: impl Future<Output = Result<Response, reqwest::Error>>,
+) -> Result<Box<Answer>, Error> {
+    let mut response = sent.await.map_err(lost)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(lost)? {
         if body.len() + chunk.len() > MAX_BODY {
@@ -130,13 +143,13 @@ async fn exchange(http: &HttpClient, request: Request) -> Result<Answer, Error> 
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(Answer {
+    Ok(Box::new(Answer {
         // Where the answer came from: a caller's own client may have followed a redirect.
         asked: response.url().clone(),
         status: response.status().as_u16(),
         headers: std::mem::take(response.headers_mut()),
         body,
-    })
+    }))
 }
 
 /// A request builder's parts. Its own client stays with it.

@@ -1,8 +1,8 @@
 //! Who may see a credential: the origins that it was given for, and nobody else.
 
-use url::{Origin, Url};
+use url::Url;
 
-use crate::address;
+use crate::address::Origin;
 use crate::transport::{HeaderMap, HttpClient, Request};
 
 /// Headers of a start that say something about its body or only about that one request. All the others, such
@@ -41,33 +41,37 @@ pub(crate) struct Trust {
 impl Trust {
     /// Whether the client's own credentials may go there.
     pub(crate) fn covers(&self, url: &Url) -> bool {
-        address::same_origin(&self.home, url) || self.allows(url)
+        self.home.has(url) || self.allows(url)
     }
 
     fn allows(&self, url: &Url) -> bool {
-        self.others.iter().any(|other| address::same_origin(other, url))
+        self.others.iter().any(|other| other.has(url))
     }
 
     /// Whether what a request carried may go there.
     pub(crate) fn covers_carried(&self, carried: &Carried, url: &Url) -> bool {
-        address::same_origin(&carried.origin, url) || self.allows(url)
+        carried.origin.has(url) || self.allows(url)
     }
 }
 
 /// What a caller's own request brings along for the polls of its operation.
 pub(crate) struct Carried {
     pub(crate) http: HttpClient,
-    pub(crate) headers: HeaderMap,
+    /// Boxed, since most requests carry nothing and many operations wait.
+    pub(crate) headers: Option<Box<HeaderMap>>,
     origin: Origin,
 }
 
 impl Carried {
     pub(crate) fn of(http: HttpClient, request: &Request) -> Self {
         let mut headers = request.headers().clone();
-        for name in OF_THE_START {
-            headers.remove(name);
+        if !headers.is_empty() {
+            for name in OF_THE_START {
+                headers.remove(name);
+            }
         }
-        Self { http, headers, origin: request.url().origin() }
+        let headers = (!headers.is_empty()).then(|| Box::new(headers));
+        Self { http, headers, origin: Origin::of(request.url()) }
     }
 }
 
@@ -90,15 +94,17 @@ mod tests {
 
         let carried = Carried::of(http, &request);
 
-        let names: Vec<_> = carried.headers.keys().map(|name| name.as_str()).collect();
+        let names: Vec<_> = carried.headers.as_ref().unwrap().keys().map(|name| name.as_str()).collect();
         assert_eq!(names, ["x-api-key", "x-ms-client-request-id"]);
     }
 
     #[test]
     fn an_origin_is_scheme_host_and_port() {
         let url = |text: &str| Url::parse(text).unwrap();
-        let trust =
-            Trust { home: url("https://h/a").origin(), others: vec![url("https://friend:8443").origin()] };
+        let trust = Trust {
+            home: Origin::of(&url("https://h/a")),
+            others: vec![Origin::of(&url("https://friend:8443"))],
+        };
 
         assert!(trust.covers(&url("https://h:443/b")));
         assert!(trust.covers(&url("https://friend:8443/b")));

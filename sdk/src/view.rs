@@ -249,20 +249,24 @@ fn error(raw: &RawValue) -> Option<OperationError> {
 /// "still at work"; monitors and Durable Functions have a few more in use.
 fn meaning(state: &str, words: Words) -> Status {
     let loose = words != Words::Provisioning;
-    match state.to_ascii_lowercase().as_str() {
-        "succeeded" => Status::Succeeded,
-        "success" | "completed" | "complete" | "done" if loose => Status::Succeeded,
-        "failed" => Status::Failed,
-        "failure" | "faulted" if loose => Status::Failed,
-        "canceled" | "cancelled" => Status::Canceled,
-        "terminated" | "aborted" if loose => Status::Canceled,
-        "canceling" | "cancelling" | "aborting" => Status::Canceling,
-        "notstarted" | "pending" | "queued" | "accepted" => Status::NotStarted,
-        "running" | "inprogress" | "in progress" | "in_progress" | "processing" | "continuedasnew"
-        | "suspended" => Status::Running,
+    let is = |words: &[&str]| words.iter().any(|word| state.eq_ignore_ascii_case(word));
+    if is(&["Succeeded"]) || loose && is(&["Success", "Completed", "Complete", "Done"]) {
+        Status::Succeeded
+    } else if is(&["Failed"]) || loose && is(&["Failure", "Faulted"]) {
+        Status::Failed
+    } else if is(&["Canceled", "Cancelled"]) || loose && is(&["Terminated", "Aborted"]) {
+        Status::Canceled
+    } else if is(&["Canceling", "Cancelling", "Aborting"]) {
+        Status::Canceling
+    } else if is(&["NotStarted", "Pending", "Queued", "Accepted"]) {
+        Status::NotStarted
+    } else if !loose || is(&["Running", "InProgress", "In Progress", "In_Progress", "Processing"]) {
         // A resource may have any word for being at work.
-        _ if !loose => Status::Running,
-        _ => Status::Unknown,
+        Status::Running
+    } else if is(&["ContinuedAsNew", "Suspended"]) {
+        Status::Running
+    } else {
+        Status::Unknown
     }
 }
 
