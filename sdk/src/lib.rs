@@ -84,6 +84,8 @@
 
 mod address;
 mod answer;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod builder;
 mod client;
 mod dialect;
@@ -97,6 +99,8 @@ mod recognise;
 mod request;
 mod start;
 mod step;
+#[cfg(feature = "test-kit")]
+pub mod test_kit;
 mod token;
 mod trace;
 mod transport;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail where it stands")]
 
+mod blocking;
 mod management;
 mod outcome;
 mod pace;
@@ -9,3 +10,4 @@ mod poll;
 mod secrets;
 mod start;
 mod support;
+mod test_kit;
