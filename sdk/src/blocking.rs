@@ -89,7 +89,6 @@ impl Client {
     }
 
     /// Follows an operation again that was started before, perhaps by another process. Nothing is sent yet.
-    #[must_use]
     pub fn attach<T>(&self, token: ResumeToken) -> Operation<T> {
         Operation { operation: self.client.attach(token), thread: self.thread.clone() }
     }
