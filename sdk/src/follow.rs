@@ -9,7 +9,7 @@ use crate::answer::{Answer, Observed, names};
 use crate::dialect::ResultAt;
 use crate::pace::{Plan, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
-use crate::trace::debug;
+use crate::trace::{self, debug};
 use crate::transport::{Method, set_header};
 use crate::{Dialect, Error, Operation, View};
 
@@ -169,6 +169,7 @@ impl<T> Operation<T> {
 
     pub(crate) fn end(&mut self, ended: Ended, answer: Answer) {
         debug!(operation.id = self.id.as_deref(), status = %ended.status, "ended");
+        trace::ended(ended.status);
         self.show(ended.view.clone().map(Box::new));
         self.ended = Some(Box::new((ended, answer)));
     }

@@ -22,7 +22,7 @@ use crate::step::{Ended, Step};
 use crate::transport::Method;
 use crate::trust::Carried;
 use crate::view::Words;
-use crate::{Client, Dialect, Error, ResumeToken, Updates, View, address};
+use crate::{Client, Dialect, Error, ResumeToken, Updates, View, address, trace};
 
 /// An operation at a server, with an output of type `T`. With `()` any output will do.
 ///
@@ -347,7 +347,8 @@ impl<T: DeserializeOwned + Send + 'static> IntoFuture for Operation<T> {
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.finish())
+        let id = self.id.clone();
+        Box::pin(trace::operation(id.as_deref(), self.finish()))
     }
 }
 

@@ -12,6 +12,7 @@ use url::Url;
 use crate::Error;
 use crate::answer::{Answer, Observed};
 use crate::limit::Limiter;
+use crate::trace::Watched;
 use crate::trust::{Carried, Trust};
 
 pub(crate) use reqwest::header::{HeaderMap, HeaderName};
@@ -90,8 +91,9 @@ impl Transport {
         carried: Option<&'a Carried>,
         limit: Duration,
     ) -> impl Future<Output = Observed> + Send + use<'a> {
+        let watched = Watched::of(&request);
         let sent = self.http_for(request.url(), carried).map(|http| http.execute(request));
-        async move {
+        watched.watch(async move {
             let sent = match sent {
                 Ok(sent) => sent,
                 Err(error) => return Observed::Lost(error),
@@ -101,7 +103,7 @@ impl Transport {
                 Ok(Err(error)) => Observed::Lost(error),
                 Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
             }
-        }
+        })
     }
 
     fn http_for<'a>(&'a self, url: &Url, carried: Option<&'a Carried>) -> Result<&'a HttpClient, Error> {

@@ -11,3 +11,4 @@ mod secrets;
 mod start;
 mod support;
 mod test_kit;
+mod trace;
