@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::answer::{Answer, Observed};
 use crate::client::pause_until;
 use crate::dialect::ResultAt;
-use crate::pace::{Plan, plan};
+use crate::pace::{Plan, after, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
 use crate::trace::debug;
 use crate::transport::{Method, set_header};
@@ -100,7 +100,7 @@ impl<T> Operation<T> {
             (Step::Again(again), _) => self.go_on(again),
             (Step::Retry { pause }, seen) => {
                 self.failures = self.failures.saturating_add(1);
-                self.due = Instant::now() + pause;
+                self.due = after(Instant::now(), pause);
                 debug!(
                     operation.id = self.id.as_deref(),
                     failures = self.failures,
@@ -144,7 +144,7 @@ impl<T> Operation<T> {
         let Again { view, at, result, pause, paced } = again;
         self.failures = 0;
         self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
-        self.due = Instant::now() + pause;
+        self.due = after(Instant::now(), pause);
         if let Some(newest) = at {
             self.course.at = newest;
         }

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::client::pause_until;
+use crate::pace::after;
 
 /// Hosts whose next free moment is remembered before those that lie in the past are forgotten.
 const REMEMBERED_HOSTS: usize = 1024;
@@ -51,7 +52,7 @@ impl Limiter {
         let host = url.origin().ascii_serialization();
         let free = next.entry(host).or_insert(now);
         let turn = (*free).max(now);
-        *free = turn + self.spacing;
+        *free = after(turn, self.spacing);
         turn
     }
 }

@@ -16,7 +16,7 @@ use url::Url;
 use crate::answer::{Answer, Observed};
 use crate::client::{Repeat, Sending};
 use crate::dialect::Course;
-use crate::pace::Deadline;
+use crate::pace::{Deadline, after};
 use crate::recognise::{Begin, Begun};
 use crate::step::{Ended, Step};
 use crate::transport::Method;
@@ -264,7 +264,7 @@ impl<T> Operation<T> {
         let status = told.map_or(Status::Canceling, |view| view.status);
         // What it waits for has changed by our own doing, so the pace that was asked for before is out of
         // date.
-        self.due = self.due.min(Instant::now() + self.client.0.policy.retry.first_pause);
+        self.due = self.due.min(after(Instant::now(), self.client.0.policy.retry.first_pause));
         Ok(status)
     }
 }
