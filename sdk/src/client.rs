@@ -144,6 +144,7 @@ impl Client {
                     (answer.refusal(), answer.hint(moment.wall))
                 }
                 Observed::Answer(answer) => return Ok(*answer),
+                Observed::Lost(error) if !error.is_transport() => return Err(error),
                 Observed::Lost(error) => (error, None),
             };
             failures += 1;

@@ -17,6 +17,11 @@ use crate::{Dialect, Error, Operation, View};
 /// Redirects that one poll follows before they count as a circle.
 const MAX_REDIRECTS: usize = 10;
 
+/// The end of a poll that has no answer and would have none the next time.
+fn stopped(error: Error) -> (Step, Observed) {
+    (Step::Stop(error), Observed::Lost(Error::transport(false)))
+}
+
 impl<T> Operation<T> {
     /// Waits until the next poll is due, asks, and repeats that while polls fail.
     pub(crate) async fn advance(&mut self) -> Result<(), Error> {
@@ -60,15 +65,18 @@ impl<T> Operation<T> {
             if let Some(etag) = &self.etag {
                 set_header(&mut request, "if-none-match", etag);
             }
-            let seen = self.client.ask(request, carried, hold, self.deadline).await;
+            let seen = match self.client.ask(request, carried, hold, self.deadline).await {
+                // Larger than any result, or no URL to ask: it would be the same every time.
+                Observed::Lost(error) if !error.is_transport() => return stopped(error),
+                seen => seen,
+            };
             match next_step(&seen, &self.course, &self.client.0.policy, &moment()) {
                 Step::Follow(next) => url = next,
                 Step::Ended(ended) => return self.explained(ended, seen).await,
                 step => return (step, seen),
             }
         }
-        let error = Error::unexpected("redirects that lead in a circle");
-        (Step::Stop(error), Observed::Lost(Error::transport(false)))
+        stopped(Error::unexpected("redirects that lead in a circle"))
     }
 
     /// A raincheck server's monitor says that an operation failed; its `Location` says why, as a problem. If

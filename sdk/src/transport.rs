@@ -126,7 +126,7 @@ async fn exchange(http: &HttpClient, request: Request) -> Result<Answer, Error> 
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(lost)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Error::transport(false).because("the answer is larger than 32 MiB"));
+            return Err(Error::unexpected("it is larger than 32 MiB").with_status(response.status().as_u16()));
         }
         body.extend_from_slice(&chunk);
     }
@@ -187,6 +187,12 @@ pub(crate) fn secret_header(name: &str, value: &str) -> Result<(HeaderName, Head
     Ok((name, value))
 }
 
+/// Why there is no answer. Only a transport error is worth another try.
 fn lost(cause: reqwest::Error) -> Error {
-    Error::transport(cause.is_connect()).because(cause.without_url())
+    let error = match &cause {
+        cause if cause.is_builder() => Error::unexpected("it leads to a URL that cannot be asked for"),
+        cause if cause.is_redirect() => Error::unexpected("redirects that lead in a circle"),
+        cause => Error::transport(cause.is_connect()),
+    };
+    error.because(cause.without_url())
 }
