@@ -133,10 +133,12 @@ impl Client {
             let request = next.take().expect("a request is there, or the loop was left");
             // A body that streams can be sent once.
             next = request.try_clone();
-            let Some(_permit) = self.enter(request.url(), deadline).await else {
+            let Some(turn) = self.enter(request.url(), deadline).await else {
                 return Err(Error::timeout(deadline.map_or(Duration::ZERO, |deadline| deadline.patience)));
             };
             let observed = Box::pin(self.ask(request, carried, hold, deadline)).await;
+            // Others may go while this one pauses.
+            drop(turn);
             let moment = Moment::now(0, failures);
             let again = repeat.allows(&observed);
             let (error, hint) = match observed {
