@@ -31,11 +31,21 @@ impl Limiter {
 
     /// Waits for the turn of a request. It is on its way until the permit is dropped.
     pub(crate) async fn enter(&self, url: &Url) -> SemaphorePermit<'_> {
-        if !self.spacing.is_zero() {
+        let mut turn = self.turn(url, Instant::now());
+        loop {
             // Before taking a place: one slow host must not keep the others waiting.
-            pause_until(self.turn(url, Instant::now())).await;
+            pause_until(turn).await;
+            if let Ok(place) = self.places.try_acquire() {
+                return place;
+            }
+            let place = self.places.acquire().await.expect("the semaphore is never closed");
+            // Those that waited for a place have missed their turns, and must not all go at once.
+            let now = Instant::now();
+            turn = self.turn(url, now);
+            if turn <= now {
+                return place;
+            }
         }
-        self.places.acquire().await.expect("the semaphore is never closed")
     }
 
     /// Whether places are scarce, so that no request should be held at the server for long.
@@ -45,6 +55,9 @@ impl Limiter {
 
     /// Reserves the next free moment of the URL's host.
     fn turn(&self, url: &Url, now: Instant) -> Instant {
+        if self.spacing.is_zero() {
+            return now;
+        }
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         if next.len() >= REMEMBERED_HOSTS {
             next.retain(|_, at| *at > now);
