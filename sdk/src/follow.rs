@@ -33,10 +33,9 @@ impl<T> Operation<T> {
                 }
                 Plan::Expired(patience) => return Err(self.signed(Error::timeout(patience))),
             };
-            self.looked_last = last;
-            let hold = if last { Duration::ZERO } else { self.hold() };
             // Boxed, so that the many operations that are asleep do not each keep room for a request.
-            let (step, seen) = Box::pin(self.look(hold)).await;
+            let (step, seen) = Box::pin(self.look(!last)).await;
+            self.looked_last = last;
             let goes_on = matches!(step, Step::Retry { .. } | Step::Fetch { .. });
             self.take(step, seen)?;
             if !goes_on {
@@ -45,14 +44,15 @@ impl<T> Operation<T> {
         }
     }
 
-    /// How long the server may hold the next poll.
+    /// How long the server may hold a poll that has its turn. Asked before that, many that wait for their
+    /// turns would all see free places, and then take them for as long as they are held.
     fn hold(&self) -> Duration {
         let scarce = self.client.0.transport.limiter.is_busy();
         if self.holds && !scarce { self.client.0.hold } else { Duration::ZERO }
     }
 
     /// One poll, redirects included.
-    pub(crate) async fn look(&self, hold: Duration) -> (Step, Observed) {
+    pub(crate) async fn look(&self, may_be_held: bool) -> (Step, Observed) {
         let moment = || Moment::now(self.silent, self.failures);
         let mut url = self.course.at.clone();
         let carried = self.carried.as_deref();
@@ -65,6 +65,7 @@ impl<T> Operation<T> {
             if let Some(etag) = &self.etag {
                 set_header(&mut request, "if-none-match", etag);
             }
+            let hold = if may_be_held { self.hold() } else { Duration::ZERO };
             let seen = match self.client.ask(request, carried, hold, self.deadline).await {
                 // Larger than any result, or no URL to ask: it would be the same every time.
                 Observed::Lost(error) if !error.is_transport() => return stopped(error),

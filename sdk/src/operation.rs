@@ -201,7 +201,7 @@ impl<T> Operation<T> {
             if self.ended.is_some() {
                 return Ok(self.status());
             }
-            let (step, seen) = Box::pin(self.look(Duration::ZERO)).await;
+            let (step, seen) = Box::pin(self.look(false)).await;
             let retried = matches!(step, Step::Retry { .. });
             let fetch = matches!(step, Step::Fetch { .. });
             let lost = match (&seen, retried) {
