@@ -127,6 +127,8 @@ impl<T> Operation<T> {
                 self.course.fetching = true;
                 self.etag = None;
                 self.failures = 0;
+                // A result that is one request away beats the deadline too.
+                self.looked_last = false;
                 self.due = Instant::now();
             }
             (Step::Ended(ended), Observed::Answer(answer)) => self.end(*ended, *answer),
