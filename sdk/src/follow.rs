@@ -156,8 +156,12 @@ impl<T> Operation<T> {
         self.failures = 0;
         self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
         self.due = after(Instant::now(), pause);
-        if let Some(newest) = at {
+        if let Some(newest) = at
+            && newest != self.course.at
+        {
             self.course.at = newest;
+            // Tags of two URLs may be equal, and then a 304 would hide a change.
+            self.etag = None;
         }
         if let (Some(newest), ResultAt::Location(result)) = (result, &mut self.course.result) {
             **result = newest;
