@@ -42,9 +42,10 @@ impl Answer {
         self.headers.get(name).and_then(|value| std::str::from_utf8(value.as_bytes()).ok())
     }
 
-    /// Whether the server could not serve just now, so that the same request may be sent again.
+    /// Whether the server could not serve just now, so that the same request may be sent again. A 501 and a
+    /// 505 are about the request, and would be the same for ever.
     pub(crate) fn is_temporary(&self) -> bool {
-        matches!(self.status, 408 | 429 | 500..=599)
+        matches!(self.status, 408 | 429 | 500 | 502..=504 | 506..=599)
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -138,6 +139,7 @@ impl Answer {
                 Error::unexpected("a redirect, which is not followed here; use the address that it leads to")
                     .with_status(self.status)
             }
+            501 | 505 => Error::unexpected("the server will never serve such a request").with_status(self.status),
             _ => Error::unexpected("no asynchronous operation answers like this").with_status(self.status),
         };
         error.with_problem(self.problem())

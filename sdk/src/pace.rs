@@ -69,7 +69,8 @@ fn whole_number(text: &str) -> Option<u64> {
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// How requests are repeated that got no usable answer: a lost connection, a timeout, 408, 429 or 5xx.
+/// How requests are repeated that got no usable answer: a lost connection, a timeout, 408, 429 or 5xx (but
+/// not 501 and 505, which would be the same every time).
 ///
 /// Starts, cancels and management calls give up after [`attempts`](Self::attempts). Polls never do: a failed
 /// poll says nothing about the operation, so only the deadline ends them. The same growing pauses, with
