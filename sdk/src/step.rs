@@ -98,6 +98,11 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
     };
     match answer.status {
         301 | 302 | 303 | 307 | 308 => match answer.location(&policy.routes) {
+            // RFC 9110: the pause before the redirected request. Servers that redirect until they are done
+            // set their pace like this, and following at once would look like a circle.
+            Some(url) if answer.hint(now.wall).is_some_and(|pause| !pause.is_zero()) => {
+                again(answer, None, Links { at: Some(url), result: None }, policy, now)
+            }
             Some(url) => Step::Follow(url),
             None => Step::Stop(
                 Error::unexpected("a redirect that leads nowhere, or out of https")
