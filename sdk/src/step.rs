@@ -135,10 +135,7 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
         let view = body.as_ref().and_then(|body| any_view(body));
         return again(answer, view, newest_location(answer, policy), policy, now);
     }
-    if let ResultAt::Resource(at) = &course.result {
-        return Step::Fetch { view: None, at: (**at).clone() };
-    }
-    let Some(body) = body else { return ended(answer, Status::Succeeded, None, Output::Whole) };
+    let body = body.unwrap_or_default();
     if body.is_status_view() {
         return by_state(answer, &body, Words::Monitor, course, policy, now);
     }
@@ -148,7 +145,10 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
         Some(view) if matches!(view.status, Status::Failed | Status::Canceled) => {
             ended(answer, view.status, Some(view), Output::Whole)
         }
-        view => ended(answer, Status::Succeeded, view, Output::Whole),
+        view => match &course.result {
+            ResultAt::Resource(at) => Step::Fetch { view: view.map(Box::new), at: (**at).clone() },
+            _ => ended(answer, Status::Succeeded, view, Output::Whole),
+        },
     }
 }
 
