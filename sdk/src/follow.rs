@@ -1,5 +1,6 @@
 //! The loop behind every way to follow an operation: wait until it is due, ask, take over what the step says.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use raincheck_openapi::{Status, headers};
@@ -7,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::answer::{Answer, Observed};
 use crate::client::pause_until;
-use crate::dialect::ResultAt;
+use crate::dialect::{Course, ResultAt};
 use crate::pace::{Plan, after, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
 use crate::trace::debug;
@@ -16,6 +17,13 @@ use crate::{Dialect, Error, Operation, View};
 
 /// Redirects that one poll follows before they count as a circle.
 const MAX_REDIRECTS: usize = 10;
+
+/// Whether what comes next is another thing than the one whose dialect is known: behind the 303 of a monitor
+/// lies the result, which has no status to look for.
+fn leads_away(seen: &Observed, course: &Course) -> bool {
+    let Observed::Answer(answer) = seen else { return false };
+    answer.status == 303 && course.dialect.is_some_and(|dialect| dialect != Dialect::Location)
+}
 
 /// The end of a poll that has no answer and would have none the next time.
 fn stopped(error: Error) -> (Step, Observed) {
@@ -55,6 +63,7 @@ impl<T> Operation<T> {
     pub(crate) async fn look(&self, may_be_held: bool) -> (Step, Observed) {
         let moment = || Moment::now(self.silent, self.failures);
         let mut url = self.course.at.clone();
+        let mut course = Cow::Borrowed(&*self.course);
         let carried = self.carried.as_deref();
         for _ in 0..=MAX_REDIRECTS {
             let Some(_turn) = self.client.enter(&url, self.deadline).await else {
@@ -71,8 +80,13 @@ impl<T> Operation<T> {
                 Observed::Lost(error) if !error.is_transport() => return stopped(error),
                 seen => seen,
             };
-            match next_step(&seen, &self.course, &self.client.0.policy, &moment()) {
-                Step::Follow(next) => url = next,
+            match next_step(&seen, &course, &self.client.0.policy, &moment()) {
+                Step::Follow(next) => {
+                    url = next;
+                    if leads_away(&seen, &course) {
+                        course = Cow::Owned(Course { dialect: None, ..(*self.course).clone() });
+                    }
+                }
                 Step::Ended(ended) => return self.explained(ended, seen).await,
                 step => return (step, seen),
             }
