@@ -159,7 +159,9 @@ impl Error {
 
     /// There is no such action or operation, or not for this caller (404).
     ///
-    /// Check the name and the server's URL. An operation of somebody else looks the same as none.
+    /// Check the name and the server's URL. An operation of somebody else looks the same as none. The first
+    /// polls of an operation that was accepted a moment ago are repeated three times when they find nothing,
+    /// and so is the request for a result that was just promised: replicas may lag.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.kind == Kind::Refused && self.0.status == Some(404)

@@ -61,7 +61,7 @@ impl<T> Operation<T> {
 
     /// One poll, redirects included.
     pub(crate) async fn look(&self, may_be_held: bool) -> (Step, Observed) {
-        let moment = || Moment::now(self.silent, self.failures);
+        let moment = || Moment { fresh: self.fresh, ..Moment::now(self.silent, self.failures) };
         let mut url = self.course.at.clone();
         let mut course = Cow::Borrowed(&*self.course);
         let carried = self.carried.as_deref();
@@ -143,6 +143,7 @@ impl<T> Operation<T> {
                 self.failures = 0;
                 // A result that is one request away beats the deadline too.
                 self.looked_last = false;
+                self.fresh = true;
                 self.due = Instant::now();
             }
             (Step::Ended(ended), Observed::Answer(answer)) => self.end(*ended, *answer),
@@ -168,6 +169,7 @@ impl<T> Operation<T> {
     pub(crate) fn go_on(&mut self, again: Again) {
         let Again { view, at, result, pause, paced } = again;
         self.failures = 0;
+        self.fresh = false;
         self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
         self.due = after(Instant::now(), pause);
         if let Some(newest) = at

@@ -71,6 +71,8 @@ pub struct Operation<T> {
     pub(crate) silent: u32,
     /// Polls in a row that failed.
     pub(crate) failures: u32,
+    /// Nothing has been seen yet at the place that is asked next, and an answer of this very run has named it.
+    pub(crate) fresh: bool,
     /// The last poll before the deadline has been sent.
     pub(crate) looked_last: bool,
     output: PhantomData<fn() -> T>,
@@ -92,6 +94,7 @@ impl<T> Operation<T> {
             holds: true,
             silent: 0,
             failures: 0,
+            fresh: false,
             looked_last: false,
             output: PhantomData,
         }
@@ -110,7 +113,10 @@ impl<T> Operation<T> {
         let mut operation = Self { carried, links, ..Self::new(client, course, deadline) };
         operation.learn(&answer);
         match step {
-            Begin::AtWork(again) => operation.go_on(again),
+            Begin::AtWork(again) => {
+                operation.go_on(again);
+                operation.fresh = true;
+            }
             Begin::Ended(ended) => operation.end(*ended, answer),
         }
         operation

@@ -8,6 +8,7 @@ use url::Url;
 use crate::address::Routes;
 use crate::answer::{Answer, Observed};
 use crate::dialect::{Course, Dialect, ResultAt};
+use crate::pace::FREE_RETRIES;
 use crate::view::{Body, View, Words};
 use crate::{Error, RetryPolicy};
 
@@ -28,13 +29,15 @@ pub(crate) struct Moment {
     pub(crate) silent: u32,
     /// Polls in a row that failed.
     pub(crate) failures: u32,
+    /// Nothing has been seen yet at the place that is asked, and an answer of this very run has named it.
+    pub(crate) fresh: bool,
     /// Between 0 and 1, for jitter.
     pub(crate) random: f64,
 }
 
 impl Moment {
     pub(crate) fn now(silent: u32, failures: u32) -> Self {
-        Self { wall: SystemTime::now(), silent, failures, random: crate::pace::random() }
+        Self { wall: SystemTime::now(), silent, failures, fresh: false, random: crate::pace::random() }
     }
 }
 
@@ -123,6 +126,8 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
             Some(view) => ended(answer, view.status, Some(view), Output::Whole),
             None => retry(answer.hint(now.wall), policy, now),
         },
+        // A server with replicas may not know everywhere yet what it has just promised.
+        404 if now.fresh && now.failures < FREE_RETRIES => retry(answer.hint(now.wall), policy, now),
         400..=499 => refused(answer),
         _ => Step::Stop(answer.refusal()),
     }

@@ -30,7 +30,7 @@ fn speaking(dialect: Dialect) -> Course {
 }
 
 fn follow(course: Course, answer: Answer) -> Step {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, random: 1.0 };
+    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: 1.0 };
     next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now)
 }
 
@@ -146,7 +146,7 @@ fn gone_unauthorized_and_unknown_stop_with_their_own_predicates() {
 
 #[test]
 fn a_failed_poll_is_retried_and_says_nothing_about_the_operation() {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 2, random: 1.0 };
+    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 2, fresh: false, random: 1.0 };
 
     let course = speaking(Dialect::Location);
     let lost = next_step(&Observed::Lost(Error::transport(true)), &course, &policy(), &now);
@@ -357,7 +357,7 @@ proptest! {
         random in any::<f64>(),
     ) {
         let answer = headers.iter().fold(answer(status, &body), |answer, (name, text)| with(answer, name, text));
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: failures, failures, random };
+        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: failures, failures, fresh: false, random };
         let course = Course { dialect, fetching, ..Course::unknown(url("http://h/op")) };
 
         match next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now) {
