@@ -127,6 +127,12 @@ impl Course {
         }
     }
 
+    /// The URL of the operation and of nothing else; `None` if what is asked is a resource, or the result.
+    pub(crate) fn operation_url(&self) -> Option<&Url> {
+        let at = (!self.fetching && self.dialect != Some(Dialect::BodyState)).then_some(&self.at);
+        self.home.as_deref().or(at)
+    }
+
     /// The URL that stands for the operation among people.
     pub(crate) fn url(&self) -> &Url {
         self.home.as_deref().unwrap_or(&self.at)

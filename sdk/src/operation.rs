@@ -22,7 +22,7 @@ use crate::step::{Ended, Step};
 use crate::transport::Method;
 use crate::trust::Carried;
 use crate::view::Words;
-use crate::{Client, Dialect, Error, ResumeToken, Updates, View, address};
+use crate::{Client, Dialect, Error, ResumeToken, Updates, View};
 
 /// An operation at a server, with an output of type `T`. With `()` any output will do.
 ///
@@ -238,11 +238,14 @@ impl<T> Operation<T> {
     /// Asks the server to cancel the operation and gives its status: `Canceling` while it cleans up, or
     /// `Canceled`.
     ///
-    /// Uses the `cancel` link of the start if there is one, else the status URL and the client's key. Await
-    /// the operation afterwards to see how it ended: it may still succeed. The deadline does not count here,
-    /// so that an operation can be canceled because of it.
+    /// Uses the `cancel` link of the start or Durable Functions' `terminatePostUri` if there is one, else a
+    /// DELETE of the status URL, with whatever credentials that may see. Await the operation afterwards to see
+    /// how it ended: it may still succeed. The deadline does not count here, so that an operation can be
+    /// canceled because of it.
     ///
     /// # Errors
+    /// [`Error::is_usage`] if there is no such URL: a DELETE of a resource that is its own status would delete
+    /// it, and a success whose result is still to be fetched cannot be canceled.
     /// [`Error::is_refused`] if the caller may not cancel it, or if it has already succeeded or failed (409,
     /// `already-terminal`); [`Error::is_unavailable`] or [`Error::is_transport`] once the attempts are used
     /// up.
@@ -250,11 +253,7 @@ impl<T> Operation<T> {
     /// # Cancel safety
     /// If the future is dropped, the server may have heard of it or not; canceling again does no harm.
     pub async fn cancel(&mut self) -> Result<Status, Error> {
-        let (method, url) = match (self.links.get("cancel"), &self.course.terminate) {
-            (Some(link), _) => (Method::DELETE, address::parse(link)?),
-            (None, Some(url)) => (Method::POST, terminate(url)),
-            (None, None) => (Method::DELETE, self.course.url().clone()),
-        };
+        let (method, url) = self.way_to_cancel().map_err(|error| self.signed(error))?;
         let carried = self.carried.as_deref();
         let request = self.client.0.transport.request(method, &url, carried);
         let sending = Sending { request, carried, hold: Duration::ZERO, repeat: Repeat::Safely };
@@ -272,6 +271,23 @@ impl<T> Operation<T> {
         // date.
         self.due = self.due.min(after(Instant::now(), self.client.0.policy.retry.first_pause));
         Ok(status)
+    }
+}
+
+impl<T> Operation<T> {
+    fn way_to_cancel(&self) -> Result<(Method, Url), Error> {
+        if let Some(link) = self.links.get("cancel") {
+            // Like a Location: seen through the gateway, and never from https to http.
+            let url = self.client.0.policy.routes.resolve(self.course.url(), link);
+            let url = url.ok_or_else(|| Error::usage("the server's link for canceling cannot be used"))?;
+            return Ok((Method::DELETE, url));
+        }
+        if let Some(url) = &self.course.terminate {
+            return Ok((Method::POST, terminate(url)));
+        }
+        let url = self.course.operation_url();
+        let url = url.ok_or_else(|| Error::usage("there is no URL that would cancel this operation"))?;
+        Ok((Method::DELETE, url.clone()))
     }
 }
 
