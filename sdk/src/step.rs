@@ -351,7 +351,7 @@ impl Ended {
 
     /// The result in the last answer, as JSON text; an answer without a body has the result `null`.
     pub(crate) fn output<'a>(&self, answer: &'a Answer) -> &'a [u8] {
-        let whole = || match answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body).trim_ascii() {
+        let whole = || match answer.json_text().trim_ascii() {
             b"" => b"null",
             body => body,
         };
