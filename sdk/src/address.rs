@@ -109,7 +109,9 @@ pub(crate) fn same_origin(origin: &Origin, url: &Url) -> bool {
 pub(crate) fn without_secrets(text: &str, url: &Url) -> String {
     // Shorter values (`api-version=1`) are no secrets, and would tear holes into every text.
     const SECRET_LENGTH: usize = 12;
-    let mut text = text.to_owned();
+    // The whole of it, however short its token is or wherever in the path.
+    let whole = url.as_str();
+    let mut text = if url.path().len() > 1 { text.replace(whole, "…") } else { text.to_owned() };
     for pair in url.query().unwrap_or_default().split('&') {
         let raw = pair.split_once('=').map_or(pair, |(_, value)| value);
         if raw.len() >= SECRET_LENGTH {
@@ -216,5 +218,6 @@ mod tests {
         let text = without_secrets("no /a?token=abcdefghijklmnop%2Bq, nor abcdefghijklmnop+q", &asked);
 
         assert_eq!(text, "no /a?token=…, nor …");
+        assert_eq!(without_secrets("no http://h/a/short?t=1.", &url("http://h/a/short?t=1")), "no ….");
     }
 }

@@ -77,8 +77,14 @@ impl Error {
         Self::new(Kind::Transport { connect })
     }
 
-    pub(crate) fn decode(cause: impl StdError + Send + Sync + 'static) -> Self {
-        Self::new(Kind::Decode).because(cause)
+    pub(crate) fn decode(cause: serde_json::Error) -> Self {
+        let error = Self::new(Kind::Decode);
+        // It repeats a string that it did not expect, and any URL may be a status URL.
+        if cause.to_string().contains("://") {
+            let (line, column) = (cause.line(), cause.column());
+            return error.because(format!("a value of another type at line {line} column {column}"));
+        }
+        error.because(cause)
     }
 
     pub(crate) fn unexpected(what: &'static str) -> Self {
@@ -251,12 +257,17 @@ impl Error {
         self.0.token.as_ref()
     }
 
+    /// A server's text without the status URL, which some like to repeat.
+    fn legible(&self, text: &str) -> String {
+        self.token().map_or_else(|| text.to_owned(), |token| token.taken_out_of(text))
+    }
+
     /// The reason as the problem or the view gives it: a sentence and a code.
     fn reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(problem) = self.problem() {
             let text = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
             if !text.is_empty() {
-                write!(f, ": {text}")?;
+                write!(f, ": {}", self.legible(text))?;
             }
             if !problem.code.is_empty() {
                 write!(f, " ({})", problem.code)?;
@@ -265,7 +276,7 @@ impl Error {
                 write!(f, "; {}: {}", field.pointer, field.detail)?;
             }
         } else if let Some(error) = self.view().and_then(|view| view.error.as_ref()) {
-            write!(f, ": {} ({})", error.message, error.code)?;
+            write!(f, ": {} ({})", self.legible(&error.message), error.code)?;
         }
         Ok(())
     }

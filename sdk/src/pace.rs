@@ -117,8 +117,7 @@ impl RetryPolicy {
 
     /// The pause after `count` silent or failed answers in a row, between half and all of its nominal length.
     pub(crate) fn back_off(&self, count: u32, random: f64) -> Duration {
-        let nominal =
-            self.first_pause.saturating_mul(1 << count.min(20)).min(self.max_pause).min(CENTURY);
+        let nominal = self.first_pause.saturating_mul(1 << count.min(20)).min(self.max_pause).min(CENTURY);
         nominal / 2 + nominal.mul_f64(random.clamp(0.0, 1.0)) / 2
     }
 

@@ -191,4 +191,3 @@ fn inline(answer: &Answer, body: &Body<'_>) -> Box<Ended> {
     let output = if words == Words::Monitor { Output::Member(words) } else { Output::Whole };
     end(answer, status, view, output)
 }
-

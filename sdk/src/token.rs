@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::Value;
 
-use crate::dialect::{Course, ResultAt};
+use crate::dialect::Course;
 use crate::{Dialect, Error, address};
 
 /// Everything that is needed to follow an operation again, in another process or on another day.
@@ -65,6 +65,11 @@ impl ResumeToken {
         Self { course, id }
     }
 
+    /// A text without the secrets of the URLs in this token.
+    pub(crate) fn taken_out_of(&self, text: &str) -> String {
+        self.course.urls().fold(text.to_owned(), |text, url| address::without_secrets(&text, url))
+    }
+
     pub(crate) fn into_parts(self) -> (Course, Option<String>) {
         (self.course, self.id)
     }
@@ -95,14 +100,7 @@ impl ResumeToken {
         if v != VERSION {
             return Err(Error::usage("the resume token is damaged"));
         }
-        let result = match &course.result {
-            ResultAt::Resource(url) | ResultAt::Location(url) => Some(&**url),
-            ResultAt::Here | ResultAt::OnlyHere => None,
-        };
-        let others = [course.home.as_deref(), course.terminate.as_deref(), result];
-        for url in others.into_iter().flatten().chain([&course.at]) {
-            address::acceptable(url)?;
-        }
+        course.urls().try_for_each(address::acceptable)?;
         Ok(Self::new(course, id))
     }
 }
