@@ -191,3 +191,7 @@ fn inline(answer: &Answer, body: &Body<'_>) -> Box<Ended> {
     let output = if words == Words::Monitor { Output::Member(words) } else { Output::Whole };
     end(answer, status, view, output)
 }
+
+#[cfg(test)]
+#[path = "recognise_tests.rs"]
+mod tests;
