@@ -223,3 +223,7 @@ impl<T> Operation<T> {
         error.with_view(view).with_token(self.token())
     }
 }
+
+#[cfg(test)]
+#[path = "sequence_tests.rs"]
+mod tests;

@@ -31,7 +31,14 @@ pub(crate) struct Transport {
     /// Added to the query of every URL on a trusted origin that does not have it.
     query: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
+    /// Answers in place of a server, so that whole sequences can be tried without sockets and real time.
+    #[cfg(test)]
+    pub(crate) script: OnceLock<Script>,
 }
+
+#[cfg(test)]
+pub(crate) type Script =
+    Box<dyn Fn(Request) -> futures_util::future::BoxFuture<'static, Result<Answer, Error>> + Send + Sync>;
 
 /// What a transport is made of.
 pub(crate) struct Parts {
@@ -48,7 +55,16 @@ impl Transport {
         let Parts { http, cookies, trust, credentials, query, limiter } = parts;
         let strangers = http.is_some().then(OnceLock::new);
         let http = http.map_or_else(|| plain(cookies), Ok)?;
-        Ok(Self { http, strangers, trust, credentials, query, limiter })
+        Ok(Self {
+            http,
+            strangers,
+            trust,
+            credentials,
+            query,
+            limiter,
+            #[cfg(test)]
+            script: OnceLock::new(),
+        })
     }
 
     /// A request with whatever its URL may see.
@@ -86,11 +102,19 @@ impl Transport {
             Ok(http) => http,
             Err(error) => return Observed::Lost(error),
         };
-        match tokio::time::timeout(limit, exchange(http, request)).await {
+        match tokio::time::timeout(limit, self.exchange(http, request)).await {
             Ok(Ok(answer)) => Observed::Answer(Box::new(answer)),
             Ok(Err(error)) => Observed::Lost(error),
             Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
         }
+    }
+
+    async fn exchange(&self, http: &HttpClient, request: Request) -> Result<Answer, Error> {
+        #[cfg(test)]
+        if let Some(script) = self.script.get() {
+            return script(request).await;
+        }
+        exchange(http, request).await
     }
 
     fn http_for<'a>(&'a self, url: &Url, carried: Option<&'a Carried>) -> Result<&'a HttpClient, Error> {
