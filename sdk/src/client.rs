@@ -73,7 +73,8 @@ impl Client {
     /// Sends any request to any server; awaited, it gives an [`Operation`] once the server has accepted it.
     ///
     /// The request is sent by the HTTP client that it was built with, and with this client's credentials if
-    /// it goes to a trusted origin. The operation shares this client's limits and settings.
+    /// it goes to a trusted origin. The operation shares this client's limits and settings. Build the HTTP
+    /// client with `redirect::Policy::none()`, for the reasons that [`ClientBuilder::http`] tells.
     ///
     /// ```no_run
     /// # async fn run(client: raincheck::Client, http: reqwest::Client) -> Result<(), raincheck::Error> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use raincheck_openapi::{Status, headers};
 use tokio::time::Instant;
+use url::Url;
 
 use crate::answer::{Answer, Observed};
 use crate::client::pause_until;
@@ -18,11 +19,20 @@ use crate::{Dialect, Error, Operation, View};
 /// Redirects that one poll follows before they count as a circle.
 const MAX_REDIRECTS: usize = 10;
 
-/// Whether what comes next is another thing than the one whose dialect is known: behind the 303 of a monitor
-/// lies the result, which has no status to look for.
-fn leads_away(seen: &Observed, course: &Course) -> bool {
+/// Whether a dialect expects a state in every answer. Behind the 303 of a monitor lies another thing, the
+/// result, which is taken for what it looks like.
+fn knows_its_answers(course: &Course) -> bool {
+    course.dialect.is_some_and(|dialect| dialect != Dialect::Location)
+}
+
+fn is_see_other(seen: &Observed) -> bool {
+    matches!(seen, Observed::Answer(answer) if answer.status == 303)
+}
+
+fn comes_from_elsewhere(seen: &Observed, url: &Url) -> bool {
     let Observed::Answer(answer) = seen else { return false };
-    answer.status == 303 && course.dialect.is_some_and(|dialect| dialect != Dialect::Location)
+    // The query may have grown by what the client carries along.
+    answer.asked.path() != url.path() || answer.asked.host() != url.host()
 }
 
 /// The end of a poll that has no answer and would have none the next time.
@@ -80,10 +90,14 @@ impl<T> Operation<T> {
                 Observed::Lost(error) if !error.is_transport() => return stopped(error),
                 seen => seen,
             };
+            // A caller's own HTTP client may have followed a redirect by itself.
+            if comes_from_elsewhere(&seen, &url) && knows_its_answers(&course) {
+                course = Cow::Owned(Course { dialect: None, ..(*self.course).clone() });
+            }
             match next_step(&seen, &course, &self.client.0.policy, &moment()) {
                 Step::Follow(next) => {
                     url = next;
-                    if leads_away(&seen, &course) {
+                    if is_see_other(&seen) && knows_its_answers(&course) {
                         course = Cow::Owned(Course { dialect: None, ..(*self.course).clone() });
                     }
                 }
