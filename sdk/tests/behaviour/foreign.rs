@@ -86,7 +86,11 @@ async fn resets_and_timeouts_while_polling_end_neither_the_operation_nor_its_tok
     let late = ResponseTemplate::new(200).set_body_json(0).set_delay(Duration::from_secs(60));
     answers(&server, "GET", "/op", [late, located("/op"), done(7)]).await;
     let raw = raw(vec![String::new(), "HTTP/1.1 2".into(), raw_answer(200, "", &json!(8))]).await;
-    let client = builder(server.uri()).request_timeout(Duration::from_millis(300)).build().unwrap();
+    let client = builder(server.uri())
+        .prefer_wait(Duration::ZERO)
+        .request_timeout(Duration::from_millis(300))
+        .build()
+        .unwrap();
 
     let timed_out: Operation<u32> = client.attach_url(&format!("{}/op", server.uri())).unwrap();
     let mut reset: Operation<u32> = client.attach_url(&raw).unwrap();
