@@ -126,6 +126,20 @@ pub(crate) fn without_secrets(text: &str, url: &Url) -> String {
     text
 }
 
+/// A text without the queries of the URLs in it, known or not: that is where tokens are.
+pub(crate) fn without_queries(text: &str) -> String {
+    let mut parts = text.split('?');
+    let mut legible = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        legible.push('?');
+        let ends = |c: char| c.is_whitespace() || "\"'<>(){}[],;\\".contains(c);
+        let (word, rest) = part.split_at(part.find(ends).unwrap_or(part.len()));
+        legible.push_str(if word.contains('=') { "…" } else { word });
+        legible.push_str(rest);
+    }
+    legible
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +223,13 @@ mod tests {
         assert_eq!(through("http://inside:8080", "https://gateway/b/2"), "https://gateway/b/2");
         assert_eq!(through("http://inside:8080/api", "/else"), "https://gateway/else");
         assert_eq!(through("http://inside:8080", "//other/b"), "https://other/b");
+    }
+
+    #[test]
+    fn queries_are_taken_out_of_a_text_and_questions_are_not() {
+        let text = without_queries("Why? See \"http://h/a?t=1&u=2\" (or /b?t=3), not c? or d?e");
+
+        assert_eq!(text, "Why? See \"http://h/a?…\" (or /b?…), not c? or d?e");
     }
 
     #[test]

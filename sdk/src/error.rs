@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use raincheck_openapi::Problem;
 
-use crate::{ResumeToken, View};
+use crate::{ResumeToken, View, address};
 
 /// Why an operation gave no output, or why a request could not be made or was not granted.
 ///
@@ -259,7 +259,8 @@ impl Error {
 
     /// A server's text without the status URL, which some like to repeat.
     fn legible(&self, text: &str) -> String {
-        self.token().map_or_else(|| text.to_owned(), |token| token.taken_out_of(text))
+        let known = self.token().map(|token| token.taken_out_of(text));
+        address::without_queries(known.as_deref().unwrap_or(text))
     }
 
     /// The reason as the problem or the view gives it: a sentence and a code.

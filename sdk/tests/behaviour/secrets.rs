@@ -113,3 +113,93 @@ async fn no_value_shows_a_secret_in_debug() {
 
     assert!(!text.contains(TOKEN) && !text.contains(KEY), "{text}");
 }
+
+#[tokio::test]
+async fn a_status_url_that_a_server_repeats_is_hidden_however_short_its_token() {
+    let server = MockServer::start().await;
+    let url = format!("{}{STATUS_PATH}?t=s3c", server.uri());
+    let told = format!("see {url} for more");
+    let error = json!({"code": "no-luck", "message": told});
+    let failed = with(view("Failed"), "error", error.clone());
+    let problem = with(problem(409, "terminated", &told), "operation", view("Canceled"));
+    let mut errors = Vec::new();
+    for answer in [
+        ResponseTemplate::new(200).set_body_json(failed),
+        ResponseTemplate::new(200).set_body_json(json!({"status": "Failed", "error": error})),
+        ResponseTemplate::new(409).set_body_json(problem),
+        ResponseTemplate::new(401).set_body_json(json!({"message": told})),
+        succeeded(told.clone()),
+    ] {
+        server.reset().await;
+        polls(&server, [answer]).await;
+        errors.push(client(&server).attach_url::<u32>(&url).unwrap().await.unwrap_err());
+    }
+
+    for error in &errors {
+        assert!(!printed(error).contains("s3c"), "{}", printed(error));
+    }
+}
+
+#[cfg(feature = "tracing")]
+mod events {
+    use std::fmt::{Debug, Write};
+    use std::sync::{Arc, Mutex};
+
+    use tracing::field::{Field, Visit};
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    use super::*;
+
+    /// Writes down every event and span of whatever library.
+    #[derive(Clone, Default)]
+    struct Listener(Arc<Mutex<String>>);
+
+    impl Visit for Listener {
+        fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+            write!(self.0.lock().unwrap(), "{field}={value:?} ").unwrap();
+        }
+    }
+
+    impl Subscriber for Listener {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn new_span(&self, span: &Attributes<'_>) -> Id {
+            span.record(&mut self.clone());
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, values: &Record<'_>) {
+            values.record(&mut self.clone());
+        }
+
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+        fn event(&self, event: &Event<'_>) {
+            event.record(&mut self.clone());
+        }
+
+        fn enter(&self, _: &Id) {}
+
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[tokio::test]
+    async fn no_event_tells_a_url_a_token_or_a_key() {
+        let listener = Listener::default();
+        let _listening = tracing::subscriber::set_default(listener.clone());
+        let server = MockServer::start().await;
+        let busy = problem(503, "draining", &format!("not now: {}", status_url(&server)));
+        let busy = ResponseTemplate::new(503).set_body_json(busy).insert_header("retry-after", "0");
+        starts(&server, [busy.clone(), accepted(&server, "0")]).await;
+        polls(&server, [busy, running("0"), succeeded(1)]).await;
+
+        client(&server).start::<u32>("countdown", &()).await.unwrap().await.unwrap();
+
+        let heard = listener.0.lock().unwrap().clone();
+        assert!(heard.contains("still at work") && heard.contains("sent again"), "{heard}");
+        assert!(!heard.contains(KEY) && !heard.contains(TOKEN), "{heard}");
+    }
+}
