@@ -2,12 +2,14 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail where it stands")]
 
+mod compact;
 mod credentials;
 mod foreign;
 mod management;
 mod outcome;
 mod pace;
 mod poll;
+mod resume;
 mod secrets;
 mod start;
 mod support;
