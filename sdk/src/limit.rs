@@ -98,4 +98,39 @@ mod tests {
 
         assert!(!before && limiter.is_busy());
     }
+
+    /// When each of `count` requests to one host is on its way, if each takes `long`.
+    async fn departures(limiter: &Limiter, count: usize, long: Duration) -> Vec<Duration> {
+        let (url, begin) = (Url::parse("http://a/x").unwrap(), Instant::now());
+        let request = async |_| {
+            let _place = limiter.enter(&url).await;
+            let departed = begin.elapsed();
+            tokio::time::sleep(long).await;
+            departed
+        };
+        let mut all = futures_util::future::join_all((0..count).map(request)).await;
+        all.sort();
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_to_one_host_are_spaced() {
+        let limiter = Limiter::new(10, Duration::from_millis(100));
+
+        let departures = departures(&limiter, 5, Duration::from_secs(1)).await;
+
+        assert_eq!(departures, [0, 100, 200, 300, 400].map(Duration::from_millis));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_waited_for_a_place_are_spaced_too() {
+        let limiter = Limiter::new(2, Duration::from_millis(100));
+
+        let departures = departures(&limiter, 8, Duration::from_millis(150)).await;
+
+        assert!(departures.is_sorted());
+        for pair in departures.windows(2) {
+            assert!(pair[1] - pair[0] >= Duration::from_millis(99), "{departures:?}");
+        }
+    }
 }

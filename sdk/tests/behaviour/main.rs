@@ -4,8 +4,10 @@
 
 mod compact;
 mod credentials;
+mod crowd;
 mod foreign;
 mod management;
+mod many;
 mod outcome;
 mod pace;
 mod poll;
