@@ -6,6 +6,8 @@ mod compact;
 mod credentials;
 mod crowd;
 mod foreign;
+mod held;
+mod hostile;
 mod management;
 mod many;
 mod outcome;
