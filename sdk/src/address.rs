@@ -18,6 +18,9 @@ pub(crate) fn acceptable(url: &Url) -> Result<(), Error> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(Error::usage("the URL must begin with http:// or https:// and name a host"));
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::usage("a URL takes no user name and password here; send them in a header"));
+    }
     Ok(())
 }
 
@@ -43,9 +46,18 @@ impl Routes {
     /// Where a `Location` leads, seen from the URL that was asked (RFC 3986). `None` if it leads nowhere: not
     /// a URL, not HTTP, or from https to plain http, where the status URL could be read on the way.
     pub(crate) fn resolve(&self, asked: &Url, location: &str) -> Option<Url> {
-        let mut url = asked.join(location.trim()).ok()?;
-        url.set_fragment(None);
-        let url = self.rewrites.iter().find_map(|(from, to)| moved(&url, from, to)).unwrap_or(url);
+        let location = location.trim();
+        // By the letter of RFC 3986 an empty one leads back to the start; it is a server that had nothing to
+        // say.
+        if location.is_empty() {
+            return None;
+        }
+        let url = bare(asked.join(location).ok()?);
+        let url = self
+            .rewrites
+            .iter()
+            .find_map(|(from, to)| moved(&url, from, to).or_else(|| behind(asked, location, &url, from, to)))
+            .unwrap_or(url);
         let acceptable = match url.scheme() {
             "https" => true,
             "http" => asked.scheme() == "http",
@@ -53,6 +65,25 @@ impl Routes {
         };
         acceptable.then_some(url)
     }
+}
+
+/// Without what is never sent: a fragment, and a user name and password, which nobody may put into the mouth
+/// of a client.
+fn bare(mut url: Url) -> Url {
+    url.set_fragment(None);
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+/// What a server behind a gateway means by a relative `Location`: it knows its own paths, not the gateway's.
+/// `None` if the gateway has put in its own already.
+fn behind(asked: &Url, location: &str, plain: &Url, from: &Url, to: &Url) -> Option<Url> {
+    if Url::parse(location).is_ok() || plain.origin() != to.origin() || moved(plain, to, from).is_some() {
+        return None;
+    }
+    let inside = moved(asked, to, from)?.join(location).ok()?;
+    moved(&bare(inside), from, to)
 }
 
 /// The URL moved from below `from` to below `to`, if it lies there, by whole segments of the path.
@@ -101,7 +132,9 @@ fn port(url: &Url) -> u16 {
 pub(crate) fn without_secrets(text: &str, url: &Url) -> String {
     // Shorter values (`api-version=1`) are no secrets, and would tear holes into every text.
     const SECRET_LENGTH: usize = 12;
-    let mut text = text.to_owned();
+    // The whole of it, however short its token is or wherever in the path.
+    let whole = url.as_str();
+    let mut text = if url.path().len() > 1 { text.replace(whole, "…") } else { text.to_owned() };
     for pair in url.query().unwrap_or_default().split('&') {
         let raw = pair.split_once('=').map_or(pair, |(_, value)| value);
         if raw.len() >= SECRET_LENGTH {
@@ -114,6 +147,20 @@ pub(crate) fn without_secrets(text: &str, url: &Url) -> String {
         }
     }
     text
+}
+
+/// A text without the queries of the URLs in it, known or not: that is where tokens are.
+pub(crate) fn without_queries(text: &str) -> String {
+    let mut parts = text.split('?');
+    let mut legible = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        legible.push('?');
+        let ends = |c: char| c.is_whitespace() || "\"'<>(){}[],;\\".contains(c);
+        let (word, rest) = part.split_at(part.find(ends).unwrap_or(part.len()));
+        legible.push_str(if word.contains('=') { "…" } else { word });
+        legible.push_str(rest);
+    }
+    legible
 }
 
 #[cfg(test)]
@@ -153,6 +200,14 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_location_leads_nowhere_and_a_user_name_in_one_is_dropped() {
+        let asked = url("https://h/a");
+
+        assert_eq!(resolve(&asked, "  "), None);
+        assert_eq!(resolve(&asked, "//me:secret@other/x").unwrap().as_str(), "https://other/x");
+    }
+
+    #[test]
     fn a_location_never_leaves_https_or_http_altogether() {
         let asked = url("https://h/a");
 
@@ -176,11 +231,37 @@ mod tests {
     }
 
     #[test]
+    fn a_relative_location_behind_a_gateway_is_meant_from_inside() {
+        let through = |from: &str, location: &str| {
+            let routes = Routes { rewrites: vec![(url(from), url("https://gateway/rain"))] };
+            routes.resolve(&url("https://gateway/rain/a/1"), location).map(String::from).unwrap()
+        };
+
+        for from in ["http://inside:8080/api", "http://inside:8080"] {
+            assert_eq!(through(from, "2?t=3"), "https://gateway/rain/a/2?t=3");
+            assert_eq!(through(from, "/rain/a/2"), "https://gateway/rain/a/2");
+        }
+        assert_eq!(through("http://inside:8080/api", "/api/b/2"), "https://gateway/rain/b/2");
+        assert_eq!(through("http://inside:8080", "/b/2"), "https://gateway/rain/b/2");
+        assert_eq!(through("http://inside:8080", "https://gateway/b/2"), "https://gateway/b/2");
+        assert_eq!(through("http://inside:8080/api", "/else"), "https://gateway/else");
+        assert_eq!(through("http://inside:8080", "//other/b"), "https://other/b");
+    }
+
+    #[test]
+    fn queries_are_taken_out_of_a_text_and_questions_are_not() {
+        let text = without_queries("Why? See \"http://h/a?t=1&u=2\" (or /b?t=3), not c? or d?e");
+
+        assert_eq!(text, "Why? See \"http://h/a?…\" (or /b?…), not c? or d?e");
+    }
+
+    #[test]
     fn the_token_of_a_url_is_taken_out_of_a_text() {
         let asked = url("http://h/a?api-version=1&token=abcdefghijklmnop%2Bq");
 
         let text = without_secrets("no /a?token=abcdefghijklmnop%2Bq, nor abcdefghijklmnop+q", &asked);
 
         assert_eq!(text, "no /a?token=…, nor …");
+        assert_eq!(without_secrets("no http://h/a/short?t=1.", &url("http://h/a/short?t=1")), "no ….");
     }
 }

@@ -58,9 +58,10 @@ impl Answer {
         std::str::from_utf8(value.as_bytes()).ok()
     }
 
-    /// Whether the server could not serve just now, so that the same request may be sent again.
+    /// Whether the server could not serve just now, so that the same request may be sent again. A 501 and a
+    /// 505 are about the request, and would be the same for ever.
     pub(crate) fn is_temporary(&self) -> bool {
-        matches!(self.status, 408 | 429 | 500..=599)
+        matches!(self.status, 408 | 429 | 500 | 502..=504 | 506..=599)
     }
 
     pub(crate) fn is_success(&self) -> bool {
@@ -88,9 +89,15 @@ impl Answer {
         routes.resolve(&self.asked, text)
     }
 
+    /// The body without a byte order mark, which some servers put before their JSON.
+    pub(crate) fn json_text(&self) -> &[u8] {
+        self.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.body)
+    }
+
     /// The body as the type that this answer should have.
     pub(crate) fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
-        serde_json::from_slice(&self.body).map_err(|cause| Error::decode(cause).with_status(self.status))
+        serde_json::from_slice(self.json_text())
+            .map_err(|cause| Error::decode(cause).with_status(self.status))
     }
 
     /// The body as far as it tells a state; `None` if it is no JSON.
@@ -105,7 +112,7 @@ impl Answer {
             #[serde(borrow)]
             operation: &'a RawValue,
         }
-        let members: Members<'_> = serde_json::from_slice(&self.body).ok()?;
+        let members: Members<'_> = serde_json::from_slice(self.json_text()).ok()?;
         let body = Body::read(members.operation.get().as_bytes()).ok()?;
         body.view(Words::Monitor).filter(|view| body.is_status_view() && view.status.is_terminal())
     }
@@ -113,7 +120,7 @@ impl Answer {
     /// The problem in the body. Gateways and other servers write problems with fewer members; what is missing
     /// is filled, so that a caller need not care who refused.
     pub(crate) fn problem(&self) -> Option<Problem> {
-        let text = address::without_secrets(std::str::from_utf8(&self.body).ok()?, &self.asked);
+        let text = address::without_secrets(std::str::from_utf8(self.json_text()).ok()?, &self.asked);
         let members: Map<String, Value> = serde_json::from_str(&text).ok()?;
         let known = ["type", "title", "status", "detail", "code", "error", "message"];
         if !known.iter().any(|name| members.contains_key(*name)) {
@@ -159,6 +166,9 @@ impl Answer {
                 Error::unexpected("a redirect, which is not followed here; use the address that it leads to")
                     .with_status(self.status)
             }
+            501 | 505 => {
+                Error::unexpected("the server will never serve such a request").with_status(self.status)
+            }
             _ => Error::unexpected("no asynchronous operation answers like this").with_status(self.status),
         };
         error.with_problem(self.problem())
@@ -200,6 +210,15 @@ pub(crate) mod tests {
         assert_eq!((problem.title.as_str(), problem.status), ("Nope", 404));
         assert_eq!(plain.detail, "no way");
         assert_eq!((azure.code.as_str(), azure.detail.as_str()), ("Bad", "no"));
+    }
+
+    #[test]
+    fn a_byte_order_mark_hides_neither_a_problem_nor_the_operation_in_it() {
+        let view = r#"{"id":"1","action":"a","status":"Failed","createdAt":"c","deadline":"d"}"#;
+        let told = answer(422, &format!("\u{feff}{{\"detail\":\"no\",\"operation\":{view}}}"));
+
+        assert_eq!(told.problem().unwrap().detail, "no");
+        assert!(told.ended_view().is_some());
     }
 
     #[test]

@@ -93,7 +93,8 @@ impl Client {
     /// Sends any request to any server; awaited, it gives an [`Operation`] once the server has accepted it.
     ///
     /// The request is sent by the HTTP client that it was built with, and with this client's credentials if
-    /// it goes to a trusted origin. The operation shares this client's limits and settings.
+    /// it goes to a trusted origin. The operation shares this client's limits and settings. Build the HTTP
+    /// client with `redirect::Policy::none()`, for the reasons that [`ClientBuilder::http`] tells.
     ///
     /// ```no_run
     /// # async fn run(client: raincheck::Client, http: reqwest::Client) -> Result<(), raincheck::Error> {
@@ -173,12 +174,15 @@ impl Client {
         let policy = &self.0.policy;
         let (request, repeatable) = sending.next();
         let observed = self.ask(request, sending.carried.as_deref(), sending.hold, deadline).await;
+        // Others may go while this one pauses.
         drop(permit);
         let moment = Moment::now(0, failures);
         let allowed = repeatable && sending.repeat.allows(&observed);
         let (error, hint) = match observed {
             Observed::Answer(answer) if answer.is_temporary() => (answer.refusal(), answer.hint(moment.wall)),
             Observed::Answer(answer) => return Attempt::Answered(answer),
+            // It would be the same every time.
+            Observed::Lost(error) if !error.is_transport() => return Attempt::Failed(error),
             Observed::Lost(error) => (error, None),
         };
         let pause = policy.retry.after_failure(hint, failures, moment.random).min(policy.max_pause);

@@ -127,6 +127,22 @@ impl Course {
         }
     }
 
+    /// Every URL that it knows.
+    pub(crate) fn urls(&self) -> impl Iterator<Item = &Url> {
+        let result = match &self.result {
+            ResultAt::Resource(url) | ResultAt::Location(url) => Some(&**url),
+            ResultAt::Here | ResultAt::OnlyHere => None,
+        };
+        let others = [self.home.as_deref(), self.terminate.as_deref(), result];
+        others.into_iter().flatten().chain([&self.at])
+    }
+
+    /// The URL of the operation and of nothing else; `None` if what is asked is a resource, or the result.
+    pub(crate) fn operation_url(&self) -> Option<&Url> {
+        let at = (!self.fetching && self.dialect != Some(Dialect::BodyState)).then_some(&self.at);
+        self.home.as_deref().or(at)
+    }
+
     /// The URL that stands for the operation among people.
     pub(crate) fn url(&self) -> &Url {
         self.home.as_deref().unwrap_or(&self.at)

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use raincheck_openapi::Problem;
 
-use crate::{ResumeToken, View};
+use crate::{ResumeToken, View, address};
 
 /// Why an operation gave no output, or why a request could not be made or was not granted.
 ///
@@ -77,8 +77,14 @@ impl Error {
         Self::new(Kind::Transport { connect })
     }
 
-    pub(crate) fn decode(cause: impl StdError + Send + Sync + 'static) -> Self {
-        Self::new(Kind::Decode).because(cause)
+    pub(crate) fn decode(cause: serde_json::Error) -> Self {
+        let error = Self::new(Kind::Decode);
+        // It repeats a string that it did not expect, and any URL may be a status URL.
+        if cause.to_string().contains("://") {
+            let (line, column) = (cause.line(), cause.column());
+            return error.because(format!("a value of another type at line {line} column {column}"));
+        }
+        error.because(cause)
     }
 
     pub(crate) fn unexpected(what: &'static str) -> Self {
@@ -159,7 +165,9 @@ impl Error {
 
     /// There is no such action or operation, or not for this caller (404).
     ///
-    /// Check the name and the server's URL. An operation of somebody else looks the same as none.
+    /// Check the name and the server's URL. An operation of somebody else looks the same as none. The first
+    /// polls of an operation that was accepted a moment ago are repeated three times when they find nothing,
+    /// and so is the request for a result that was just promised: replicas may lag.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.0.kind == Kind::Refused && self.0.status == Some(404)
@@ -249,12 +257,18 @@ impl Error {
         self.0.token.as_ref()
     }
 
+    /// A server's text without the status URL, which some like to repeat.
+    fn legible(&self, text: &str) -> String {
+        let known = self.token().map(|token| token.taken_out_of(text));
+        address::without_queries(known.as_deref().unwrap_or(text))
+    }
+
     /// The reason as the problem or the view gives it: a sentence and a code.
     fn reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(problem) = self.problem() {
             let text = if problem.detail.is_empty() { &problem.title } else { &problem.detail };
             if !text.is_empty() {
-                write!(f, ": {text}")?;
+                write!(f, ": {}", self.legible(text))?;
             }
             if !problem.code.is_empty() {
                 write!(f, " ({})", problem.code)?;
@@ -263,7 +277,7 @@ impl Error {
                 write!(f, "; {}: {}", field.pointer, field.detail)?;
             }
         } else if let Some(error) = self.view().and_then(|view| view.error.as_ref()) {
-            write!(f, ": {} ({})", error.message, error.code)?;
+            write!(f, ": {} ({})", self.legible(&error.message), error.code)?;
         }
         Ok(())
     }

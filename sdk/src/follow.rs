@@ -1,13 +1,15 @@
 //! The loop behind every way to follow an operation: wait until it is due, ask, take over what the step says.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use raincheck_openapi::Status;
 use tokio::time::{Instant, sleep_until};
+use url::Url;
 
 use crate::answer::{Answer, Observed, names};
-use crate::dialect::ResultAt;
-use crate::pace::{Plan, plan};
+use crate::dialect::{Course, ResultAt};
+use crate::pace::{Plan, after, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
 use crate::trace::{self, debug};
 use crate::transport::{Method, set_header};
@@ -15,6 +17,27 @@ use crate::{Dialect, Error, Operation, View};
 
 /// Redirects that one poll follows before they count as a circle.
 const MAX_REDIRECTS: usize = 10;
+
+/// Whether a dialect expects a state in every answer. Behind the 303 of a monitor lies another thing, the
+/// result, which is taken for what it looks like.
+fn knows_its_answers(course: &Course) -> bool {
+    course.dialect.is_some_and(|dialect| dialect != Dialect::Location)
+}
+
+fn is_see_other(seen: &Observed) -> bool {
+    matches!(seen, Observed::Answer(answer) if answer.status == 303)
+}
+
+fn comes_from_elsewhere(seen: &Observed, url: &Url) -> bool {
+    let Observed::Answer(answer) = seen else { return false };
+    // The query may have grown by what the client carries along.
+    answer.asked.path() != url.path() || answer.asked.host() != url.host()
+}
+
+/// The end of a poll that has no answer and would have none the next time.
+fn stopped(error: Error) -> (Step, Observed) {
+    (Step::Stop(error), Observed::Lost(Error::transport(false)))
+}
 
 impl<T> Operation<T> {
     /// Waits until the next poll is due, asks, and repeats that while polls fail.
@@ -30,10 +53,9 @@ impl<T> Operation<T> {
                 }
                 Plan::Expired(patience) => return Err(self.signed(Error::timeout(patience))),
             };
-            self.looked_last = last;
-            let hold = if last { Duration::ZERO } else { self.hold() };
             // Boxed, so that the many operations that are asleep do not each keep room for a request.
-            let (step, seen) = Box::pin(self.look(hold)).await;
+            let (step, seen) = Box::pin(self.look(!last)).await;
+            self.looked_last = last;
             let goes_on = matches!(step, Step::Retry { .. } | Step::Fetch { .. });
             self.take(step, seen)?;
             if !goes_on {
@@ -42,16 +64,18 @@ impl<T> Operation<T> {
         }
     }
 
-    /// How long the server may hold the next poll.
+    /// How long the server may hold a poll that has its turn. Asked before that, many that wait for their
+    /// turns would all see free places, and then take them for as long as they are held.
     fn hold(&self) -> Duration {
         let scarce = self.client.0.transport.limiter.is_busy();
         if self.holds && !scarce { self.client.0.hold } else { Duration::ZERO }
     }
 
     /// One poll, redirects included.
-    pub(crate) async fn look(&self, hold: Duration) -> (Step, Observed) {
-        let moment = || Moment::now(self.silent, self.failures);
+    pub(crate) async fn look(&self, may_be_held: bool) -> (Step, Observed) {
+        let moment = || Moment { fresh: self.fresh, ..Moment::now(self.silent, self.failures) };
         let mut redirected = None;
+        let mut course = Cow::Borrowed(&*self.course);
         let carried = self.carried.as_deref();
         for _ in 0..=MAX_REDIRECTS {
             let url = redirected.as_ref().unwrap_or(&self.course.at);
@@ -63,9 +87,23 @@ impl<T> Operation<T> {
             if let Some(etag) = &self.etag {
                 set_header(&mut request, "if-none-match", etag);
             }
-            let seen = self.client.ask(request, carried, hold, self.deadline).await;
-            match next_step(&seen, &self.course, &self.client.0.policy, &moment()) {
-                Step::Follow(next) => redirected = Some(next),
+            let hold = if may_be_held { self.hold() } else { Duration::ZERO };
+            let seen = match self.client.ask(request, carried, hold, self.deadline).await {
+                // Larger than any result, or no URL to ask: it would be the same every time.
+                Observed::Lost(error) if !error.is_transport() => return stopped(error),
+                seen => seen,
+            };
+            // A caller's own HTTP client may have followed a redirect by itself.
+            if comes_from_elsewhere(&seen, url) && knows_its_answers(&course) {
+                course = Cow::Owned(Course { dialect: None, ..(*self.course).clone() });
+            }
+            match next_step(&seen, &course, &self.client.0.policy, &moment()) {
+                Step::Follow(next) => {
+                    redirected = Some(next);
+                    if is_see_other(&seen) && knows_its_answers(&course) {
+                        course = Cow::Owned(Course { dialect: None, ..(*self.course).clone() });
+                    }
+                }
                 // Rare, and boxed for that.
                 Step::Ended(ended) if self.wants_reason(&ended) => {
                     return Box::pin(self.explained(ended, seen)).await;
@@ -73,8 +111,7 @@ impl<T> Operation<T> {
                 step => return (step, seen),
             }
         }
-        let error = Error::unexpected("redirects that lead in a circle");
-        (Step::Stop(error), Observed::Lost(Error::transport(false)))
+        stopped(Error::unexpected("redirects that lead in a circle"))
     }
 
     /// A raincheck server's monitor says that an operation failed; its `Location` says why, as a problem.
@@ -103,7 +140,7 @@ impl<T> Operation<T> {
             (Step::Again(again), _) => self.go_on(again),
             (Step::Retry { pause }, seen) => {
                 self.failures = self.failures.saturating_add(1);
-                self.due = Instant::now() + pause;
+                self.due = after(Instant::now(), pause);
                 debug!(
                     operation.id = self.id.as_deref(),
                     failures = self.failures,
@@ -121,6 +158,9 @@ impl<T> Operation<T> {
                 self.course.fetching = true;
                 self.etag = None;
                 self.failures = 0;
+                // A result that is one request away beats the deadline too.
+                self.looked_last = false;
+                self.fresh = true;
                 self.due = Instant::now();
             }
             (Step::Ended(ended), Observed::Answer(answer)) => self.end(*ended, *answer),
@@ -149,10 +189,15 @@ impl<T> Operation<T> {
     pub(crate) fn go_on(&mut self, again: Again) {
         let Again { view, at, result, pause, paced } = again;
         self.failures = 0;
+        self.fresh = false;
         self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
-        self.due = Instant::now() + pause;
-        if let Some(newest) = at {
+        self.due = after(Instant::now(), pause);
+        if let Some(newest) = at
+            && newest != self.course.at
+        {
             self.course.at = newest;
+            // Tags of two URLs may be equal, and then a 304 would hide a change.
+            self.etag = None;
         }
         if let (Some(newest), ResultAt::Location(result)) = (result, &mut self.course.result) {
             **result = newest;
@@ -200,3 +245,7 @@ impl<T> Operation<T> {
         error.with_view(view).with_token(self.token())
     }
 }
+
+#[cfg(test)]
+#[path = "sequence_tests.rs"]
+mod tests;

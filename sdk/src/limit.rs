@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::client::pause_until;
+use crate::pace::after;
 
 /// Hosts whose next free moment is remembered before those that lie in the past are forgotten.
 const REMEMBERED_HOSTS: usize = 1024;
@@ -35,11 +36,24 @@ impl Limiter {
 
     /// Waits for the turn of a request. It is on its way until the permit is dropped.
     pub(crate) async fn enter(&self, url: &Url) -> SemaphorePermit<'_> {
-        if !self.spacing.is_zero() {
+        let mut turn = self.turn(url, Instant::now());
+        loop {
             // Before taking a place: one slow host must not keep the others waiting.
-            Box::pin(pause_until(self.turn(url, Instant::now()))).await;
+            if turn > Instant::now() {
+                // Boxed like all that is rare, so that those who wait in line are small.
+                Box::pin(pause_until(turn)).await;
+            }
+            if let Ok(place) = self.places.try_acquire() {
+                return place;
+            }
+            let place = self.places.acquire().await.expect("the semaphore is never closed");
+            // Those that waited for a place have missed their turns, and must not all go at once.
+            let now = Instant::now();
+            turn = self.turn(url, now);
+            if turn <= now {
+                return place;
+            }
         }
-        self.places.acquire().await.expect("the semaphore is never closed")
     }
 
     /// Whether places are scarce, so that no request should be held at the server for long.
@@ -49,6 +63,9 @@ impl Limiter {
 
     /// Reserves the next free moment of the URL's host.
     fn turn(&self, url: &Url, now: Instant) -> Instant {
+        if self.spacing.is_zero() {
+            return now;
+        }
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         if next.len() >= REMEMBERED_HOSTS {
             next.retain(|_, at| *at > now);
@@ -56,7 +73,7 @@ impl Limiter {
         let host = url.origin().ascii_serialization();
         let free = next.entry(host).or_insert(now);
         let turn = (*free).max(now);
-        *free = turn + self.spacing;
+        *free = after(turn, self.spacing);
         turn
     }
 }
@@ -88,5 +105,40 @@ mod tests {
         let _two = limiter.enter(&url).await;
 
         assert!(!before && limiter.is_busy());
+    }
+
+    /// When each of `count` requests to one host is on its way, if each takes `long`.
+    async fn departures(limiter: &Limiter, count: usize, long: Duration) -> Vec<Duration> {
+        let (url, begin) = (Url::parse("http://a/x").unwrap(), Instant::now());
+        let request = async |_| {
+            let _place = limiter.enter(&url).await;
+            let departed = begin.elapsed();
+            tokio::time::sleep(long).await;
+            departed
+        };
+        let mut all = futures_util::future::join_all((0..count).map(request)).await;
+        all.sort();
+        all
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_to_one_host_are_spaced() {
+        let limiter = Limiter::new(10, Duration::from_millis(100));
+
+        let departures = departures(&limiter, 5, Duration::from_secs(1)).await;
+
+        assert_eq!(departures, [0, 100, 200, 300, 400].map(Duration::from_millis));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn requests_that_waited_for_a_place_are_spaced_too() {
+        let limiter = Limiter::new(2, Duration::from_millis(100));
+
+        let departures = departures(&limiter, 8, Duration::from_millis(150)).await;
+
+        assert!(departures.is_sorted());
+        for pair in departures.windows(2) {
+            assert!(pair[1] - pair[0] >= Duration::from_millis(99), "{departures:?}");
+        }
     }
 }

@@ -16,13 +16,13 @@ use url::Url;
 use crate::answer::{Answer, Observed};
 use crate::client::{Repeat, Sending};
 use crate::dialect::Course;
-use crate::pace::Deadline;
+use crate::pace::{Deadline, after};
 use crate::recognise::{Begin, Begun};
 use crate::step::{Ended, Step};
 use crate::transport::Method;
 use crate::trust::Carried;
 use crate::view::Words;
-use crate::{Client, Dialect, Error, ResumeToken, Updates, View, address, trace};
+use crate::{Client, Dialect, Error, ResumeToken, Updates, View, trace};
 
 /// An operation at a server, with an output of type `T`. With `()` any output will do.
 ///
@@ -71,6 +71,8 @@ pub struct Operation<T> {
     pub(crate) silent: u32,
     /// Polls in a row that failed.
     pub(crate) failures: u32,
+    /// Nothing has been seen yet at the place that is asked next, and an answer of this very run has named it.
+    pub(crate) fresh: bool,
     /// The last poll before the deadline has been sent.
     pub(crate) looked_last: bool,
     output: PhantomData<fn() -> T>,
@@ -92,6 +94,7 @@ impl<T> Operation<T> {
             holds: true,
             silent: 0,
             failures: 0,
+            fresh: false,
             looked_last: false,
             output: PhantomData,
         }
@@ -110,7 +113,10 @@ impl<T> Operation<T> {
         let mut operation = Self { carried, links, ..Self::new(client, course, deadline) };
         operation.learn(&answer);
         match step {
-            Begin::AtWork(again) => operation.go_on(again),
+            Begin::AtWork(again) => {
+                operation.go_on(again);
+                operation.fresh = true;
+            }
             Begin::Ended(ended) => operation.end(*ended, answer),
         }
         operation
@@ -201,7 +207,7 @@ impl<T> Operation<T> {
             if self.ended.is_some() {
                 return Ok(self.status());
             }
-            let (step, seen) = Box::pin(self.look(Duration::ZERO)).await;
+            let (step, seen) = Box::pin(self.look(false)).await;
             let retried = matches!(step, Step::Retry { .. });
             let fetch = matches!(step, Step::Fetch { .. });
             let lost = match (&seen, retried) {
@@ -232,11 +238,14 @@ impl<T> Operation<T> {
     /// Asks the server to cancel the operation and gives its status: `Canceling` while it cleans up, or
     /// `Canceled`.
     ///
-    /// Uses the `cancel` link of the start if there is one, else the status URL and the client's key. Await
-    /// the operation afterwards to see how it ended: it may still succeed. The deadline does not count here,
-    /// so that an operation can be canceled because of it.
+    /// Uses the `cancel` link of the start or Durable Functions' `terminatePostUri` if there is one, else a
+    /// DELETE of the status URL, with whatever credentials that may see. Await the operation afterwards to see
+    /// how it ended: it may still succeed. The deadline does not count here, so that an operation can be
+    /// canceled because of it.
     ///
     /// # Errors
+    /// [`Error::is_usage`] if there is no such URL: a DELETE of a resource that is its own status would delete
+    /// it, and a success whose result is still to be fetched cannot be canceled.
     /// [`Error::is_refused`] if the caller may not cancel it, or if it has already succeeded or failed (409,
     /// `already-terminal`); [`Error::is_unavailable`] or [`Error::is_transport`] once the attempts are used
     /// up.
@@ -244,11 +253,7 @@ impl<T> Operation<T> {
     /// # Cancel safety
     /// If the future is dropped, the server may have heard of it or not; canceling again does no harm.
     pub async fn cancel(&mut self) -> Result<Status, Error> {
-        let (method, url) = match (self.links.get("cancel"), &self.course.terminate) {
-            (Some(link), _) => (Method::DELETE, address::parse(link)?),
-            (None, Some(url)) => (Method::POST, terminate(url)),
-            (None, None) => (Method::DELETE, self.course.url().clone()),
-        };
+        let (method, url) = self.way_to_cancel().map_err(|error| self.signed(error))?;
         let carried = self.carried.clone();
         let request = self.client.0.transport.request(method, &url, carried.as_deref());
         let mut sending = Sending { request, carried, hold: Duration::ZERO, repeat: Repeat::Safely };
@@ -264,8 +269,25 @@ impl<T> Operation<T> {
         let status = told.map_or(Status::Canceling, |view| view.status);
         // What it waits for has changed by our own doing, so the pace that was asked for before is out of
         // date.
-        self.due = self.due.min(Instant::now() + self.client.0.policy.retry.first_pause);
+        self.due = self.due.min(after(Instant::now(), self.client.0.policy.retry.first_pause));
         Ok(status)
+    }
+}
+
+impl<T> Operation<T> {
+    fn way_to_cancel(&self) -> Result<(Method, Url), Error> {
+        if let Some(link) = self.links.get("cancel") {
+            // Like a Location: seen through the gateway, and never from https to http.
+            let url = self.client.0.policy.routes.resolve(self.course.url(), link);
+            let url = url.ok_or_else(|| Error::usage("the server's link for canceling cannot be used"))?;
+            return Ok((Method::DELETE, url));
+        }
+        if let Some(url) = &self.course.terminate {
+            return Ok((Method::POST, terminate(url)));
+        }
+        let url = self.course.operation_url();
+        let url = url.ok_or_else(|| Error::usage("there is no URL that would cancel this operation"))?;
+        Ok((Method::DELETE, url.clone()))
     }
 }
 

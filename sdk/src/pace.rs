@@ -9,7 +9,15 @@ use crate::answer::{Answer, names};
 
 /// Failed polls in a row that may be repeated without a pause if the server asks for that. After them the
 /// back-off is a floor, so that a server that fails fast and says `Retry-After: 0` is not hammered.
-const FREE_RETRIES: u32 = 3;
+pub(crate) const FREE_RETRIES: u32 = 3;
+
+/// As long as makes sense. The clock cannot hold every duration that a caller may give, and would panic.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// The moment after a pause.
+pub(crate) fn after(now: Instant, pause: Duration) -> Instant {
+    now + pause.min(CENTURY)
+}
 
 /// The headers of one answer that say when to come back, as they were written.
 #[derive(Debug, Clone, Default)]
@@ -60,7 +68,8 @@ fn whole_number(text: &str) -> Option<u64> {
     digits.then(|| text.parse().unwrap_or(u64::MAX))
 }
 
-/// How requests are repeated that got no usable answer: a lost connection, a timeout, 408, 429 or 5xx.
+/// How requests are repeated that got no usable answer: a lost connection, a timeout, 408, 429 or 5xx (but
+/// not 501 and 505, which would be the same every time).
 ///
 /// Starts, cancels and management calls give up after [`attempts`](Self::attempts). Polls never do: a failed
 /// poll says nothing about the operation, so only the deadline ends them. The same growing pauses, with
@@ -107,7 +116,7 @@ impl RetryPolicy {
 
     /// The pause after `count` silent or failed answers in a row, between half and all of its nominal length.
     pub(crate) fn back_off(&self, count: u32, random: f64) -> Duration {
-        let nominal = self.first_pause.saturating_mul(1 << count.min(20)).min(self.max_pause);
+        let nominal = self.first_pause.saturating_mul(1 << count.min(20)).min(self.max_pause).min(CENTURY);
         nominal / 2 + nominal.mul_f64(random.clamp(0.0, 1.0)) / 2
     }
 
@@ -143,9 +152,7 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     pub(crate) fn new(patience: Duration, now: Instant) -> Self {
-        // A patience too long for the clock is as good as a century.
-        let century = Duration::from_secs(100 * 365 * 24 * 3600);
-        Self { at: now + patience.min(century), patience }
+        Self { at: after(now, patience), patience }
     }
 
     pub(crate) fn remaining(&self, now: Instant) -> Duration {
@@ -235,6 +242,16 @@ mod tests {
         assert_eq!(policy.back_off(2, 1.0), Duration::from_secs(4));
         assert_eq!(policy.back_off(2, 0.0), Duration::from_secs(2));
         assert_eq!(policy.back_off(u32::MAX, 1.0), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn settings_without_an_end_do_not_overflow_the_clock() {
+        let policy = RetryPolicy::new().first_pause(Duration::MAX).max_pause(Duration::MAX);
+        let now = Instant::now();
+
+        assert_eq!(policy.back_off(u32::MAX, 1.0), CENTURY);
+        assert_eq!(after(now, Duration::MAX), now + CENTURY);
+        assert_eq!(Deadline::new(Duration::MAX, now).at, now + CENTURY);
     }
 
     #[test]

@@ -1,7 +1,5 @@
 //! What the first answer means: whether there is an operation, and how its server tells how it stands.
 
-use std::time::Duration;
-
 use raincheck_openapi::Status;
 use url::Url;
 
@@ -46,7 +44,12 @@ pub(crate) fn recognise(
     match answer.status {
         200..=299 => accepted(answer, asked, policy, now),
         303 => match answer.location(&policy.routes) {
-            Some(at) => Ok(Begun { course: Course::unknown(at), step: Begin::AtWork(at_once()) }),
+            Some(at) => {
+                // The answer is elsewhere, and may be there already, unless the server says when.
+                let pause = answer.hint(now.wall).unwrap_or_default().min(policy.max_pause);
+                let again = Again { view: None, at: None, result: None, pause, paced: true };
+                Ok(Begun { course: Course::unknown(at), step: Begin::AtWork(again) })
+            }
             None => Err(Error::unexpected("a redirect that leads nowhere").with_status(answer.status)),
         },
         // Accepted, and ended without a result before the answer left.
@@ -187,7 +190,6 @@ fn inline(answer: &Answer, body: &Body<'_>) -> Box<Ended> {
     end(answer, status, view, output)
 }
 
-/// The answer is elsewhere, and it may be there already.
-fn at_once() -> Again {
-    Again { view: None, at: None, result: None, pause: Duration::ZERO, paced: true }
-}
+#[cfg(test)]
+#[path = "recognise_tests.rs"]
+mod tests;

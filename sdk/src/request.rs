@@ -21,7 +21,9 @@ use crate::{Client, Dialect, Error, FinalStateVia, Operation};
 /// Sends any request to any server as the start of an operation, without a [`Client`] of its own.
 ///
 /// What the request carries beside its body (a credential, `x-ms-client-request-id`) goes along with the
-/// polls to its own origin, and nowhere else. Use [`Client::operation`] for limits over many operations, for
+/// polls to its own origin, and nowhere else. That holds for the default headers of the HTTP client as well if
+/// it is built with `redirect::Policy::none()`; otherwise it follows redirects by itself, and takes along all
+/// of them that it does not know to be secrets. Use [`Client::operation`] for limits over many operations, for
 /// status URLs on further trusted origins, and for everything else in [`ClientBuilder`](crate::ClientBuilder).
 ///
 /// ```no_run

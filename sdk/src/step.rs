@@ -8,6 +8,7 @@ use url::Url;
 use crate::address::Routes;
 use crate::answer::{Answer, Observed};
 use crate::dialect::{Course, Dialect, ResultAt};
+use crate::pace::FREE_RETRIES;
 use crate::view::{Body, View, Words};
 use crate::{Error, RetryPolicy};
 
@@ -28,13 +29,15 @@ pub(crate) struct Moment {
     pub(crate) silent: u32,
     /// Polls in a row that failed.
     pub(crate) failures: u32,
+    /// Nothing has been seen yet at the place that is asked, and an answer of this very run has named it.
+    pub(crate) fresh: bool,
     /// Between 0 and 1, for jitter.
     pub(crate) random: f64,
 }
 
 impl Moment {
     pub(crate) fn now(silent: u32, failures: u32) -> Self {
-        Self { wall: SystemTime::now(), silent, failures, random: crate::pace::random() }
+        Self { wall: SystemTime::now(), silent, failures, fresh: false, random: crate::pace::random() }
     }
 }
 
@@ -98,6 +101,11 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
     };
     match answer.status {
         301 | 302 | 303 | 307 | 308 => match answer.location(&policy.routes) {
+            // RFC 9110: the pause before the redirected request. Servers that redirect until they are done
+            // set their pace like this, and following at once would look like a circle.
+            Some(url) if answer.hint(now.wall).is_some_and(|pause| !pause.is_zero()) => {
+                again(answer, None, Links { at: Some(url), result: None }, policy, now)
+            }
             Some(url) => Step::Follow(url),
             None => Step::Stop(
                 Error::unexpected("a redirect that leads nowhere, or out of https")
@@ -118,6 +126,8 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
             Some(view) => ended(answer, view.status, Some(view), Output::Whole),
             None => retry(answer.hint(now.wall), policy, now),
         },
+        // A server with replicas may not know everywhere yet what it has just promised.
+        404 if now.fresh && now.failures < FREE_RETRIES => retry(answer.hint(now.wall), policy, now),
         400..=499 => refused(answer),
         _ => Step::Stop(answer.refusal()),
     }
@@ -130,10 +140,7 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
         let view = body.as_ref().and_then(|body| any_view(body));
         return again(answer, view, newest_location(answer, policy), policy, now);
     }
-    if let ResultAt::Resource(at) = &course.result {
-        return Step::Fetch { view: None, at: (**at).clone() };
-    }
-    let Some(body) = body else { return ended(answer, Status::Succeeded, None, Output::Whole) };
+    let body = body.unwrap_or_default();
     if let Some(view) = body.view(Words::Monitor).filter(|_| body.is_status_view()) {
         return by_state(answer, &body, view, course, policy, now);
     }
@@ -143,7 +150,10 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
         Some(view) if matches!(view.status, Status::Failed | Status::Canceled) => {
             ended(answer, view.status, Some(view), Output::Whole)
         }
-        view => ended(answer, Status::Succeeded, view, Output::Whole),
+        view => match &course.result {
+            ResultAt::Resource(at) => Step::Fetch { view: view.map(Box::new), at: (**at).clone() },
+            _ => ended(answer, Status::Succeeded, view, Output::Whole),
+        },
     }
 }
 
@@ -339,7 +349,7 @@ impl Ended {
 
     /// The result in the last answer, as JSON text; an answer without a body has the result `null`.
     pub(crate) fn output<'a>(&self, answer: &'a Answer) -> &'a [u8] {
-        let whole = || match answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body).trim_ascii() {
+        let whole = || match answer.json_text().trim_ascii() {
             b"" => b"null",
             body => body,
         };

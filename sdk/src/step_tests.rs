@@ -30,7 +30,7 @@ fn speaking(dialect: Dialect) -> Course {
 }
 
 fn follow(course: Course, answer: Answer) -> Step {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, random: 1.0 };
+    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: 1.0 };
     next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now)
 }
 
@@ -146,7 +146,7 @@ fn gone_unauthorized_and_unknown_stop_with_their_own_predicates() {
 
 #[test]
 fn a_failed_poll_is_retried_and_says_nothing_about_the_operation() {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 2, random: 1.0 };
+    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 2, fresh: false, random: 1.0 };
 
     let course = speaking(Dialect::Location);
     let lost = next_step(&Observed::Lost(Error::transport(true)), &course, &policy(), &now);
@@ -164,6 +164,43 @@ fn a_redirect_is_followed_but_never_out_of_https() {
 
     assert!(matches!(redirect("https://h/a", "/b"), Step::Follow(url) if url.as_str() == "https://h/b"));
     assert!(matches!(redirect("https://h/a", "http://h/b"), Step::Stop(_)));
+}
+
+#[test]
+fn a_redirect_that_says_when_is_followed_then_and_remembered() {
+    let redirect = with(with_retry_after(answer(302, ""), "5"), "location", "/b");
+
+    let Step::Again(again) = decide(redirect) else { panic!() };
+
+    assert_eq!((again.at.unwrap().as_str(), again.pause), ("http://h/b", Duration::from_secs(5)));
+    let at_once = with(with_retry_after(answer(302, ""), "0"), "location", "/b");
+    assert!(matches!(decide(at_once), Step::Follow(_)));
+}
+
+#[test]
+fn a_404_is_asked_again_only_where_this_run_was_just_sent_and_only_a_few_times() {
+    let step = |fresh, failures| {
+        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures, fresh, random: 1.0 };
+        next_step(&Observed::Answer(Box::new(answer(404, ""))), &speaking(Dialect::Location), &policy(), &now)
+    };
+
+    assert!((0..FREE_RETRIES).all(|failures| matches!(step(true, failures), Step::Retry { .. })));
+    assert!(matches!(step(true, FREE_RETRIES), Step::Stop(error) if error.is_not_found()));
+    assert!(matches!(step(false, 0), Step::Stop(error) if error.is_not_found()));
+}
+
+#[test]
+fn a_server_that_will_never_serve_the_request_is_not_asked_again() {
+    for status in [501, 505] {
+        assert!(matches!(decide(answer(status, "")), Step::Stop(error) if error.is_unexpected()));
+    }
+}
+
+#[test]
+fn the_pace_of_a_last_answer_is_of_no_matter() {
+    let step = decide(with_retry_after(answer(200, &view("Succeeded")), "600"));
+
+    assert_eq!(ended_as(step).0, Status::Succeeded);
 }
 
 #[test]
@@ -194,6 +231,9 @@ fn a_resource_at_its_location_tells_how_its_own_operation_ended() {
     assert_eq!(ended_as(follow(course(), with_state("Failed"))).0, Status::Failed);
     assert_eq!(ended_as(follow(course(), with_state("Canceled"))).0, Status::Canceled);
     assert_eq!(ended_as(follow(course(), with_state("Succeeded"))).0, Status::Succeeded);
+    let elsewhere = || Course { result: ResultAt::Resource(Box::new(url("http://h/r"))), ..course() };
+    assert_eq!(ended_as(follow(elsewhere(), with_state("Failed"))).0, Status::Failed);
+    assert!(matches!(follow(elsewhere(), with_state("Succeeded")), Step::Fetch { .. }));
 }
 
 #[test]
@@ -357,7 +397,7 @@ proptest! {
         random in any::<f64>(),
     ) {
         let answer = headers.iter().fold(answer(status, &body), |answer, (name, text)| with(answer, name, text));
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: failures, failures, random };
+        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: failures, failures, fresh: false, random };
         let course = Course { dialect, fetching, ..Course::unknown(url("http://h/op")) };
 
         match next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now) {

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, ser};
 use serde_json::Value;
 
 use crate::dialect::Course;
@@ -25,8 +26,7 @@ use crate::{Dialect, Error, address};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ResumeToken {
     course: Course,
     id: Option<String>,
@@ -65,6 +65,11 @@ impl ResumeToken {
         Self { course, id }
     }
 
+    /// A text without the secrets of the URLs in this token.
+    pub(crate) fn taken_out_of(&self, text: &str) -> String {
+        self.course.urls().fold(text.to_owned(), |text, url| address::without_secrets(&text, url))
+    }
+
     pub(crate) fn into_parts(self) -> (Course, Option<String>) {
         (self.course, self.id)
     }
@@ -82,18 +87,45 @@ impl ResumeToken {
     }
 }
 
-impl TryFrom<Stored> for ResumeToken {
-    type Error = Error;
-
-    fn try_from(Stored { v, course, id }: Stored) -> Result<Self, Error> {
-        if v != VERSION {
+impl ResumeToken {
+    fn restore(stored: Value) -> Result<Self, Error> {
+        // The cause might repeat a URL, so it is left out.
+        let damaged = |_| Error::usage("the resume token is damaged");
+        let version = stored.get("v").and_then(Value::as_u64);
+        if version.is_some_and(|version| version > u64::from(VERSION)) {
             return Err(Error::usage("the resume token was made by a newer version of this crate"));
         }
-        // The cause might repeat a URL, so it is left out.
-        let course: Course =
-            serde_json::from_value(course).map_err(|_| Error::usage("the resume token is damaged"))?;
-        address::acceptable(&course.at)?;
+        let Stored { v, course, id } = serde_json::from_value(stored).map_err(damaged)?;
+        let course: Course = serde_json::from_value(course).map_err(damaged)?;
+        if v != VERSION {
+            return Err(Error::usage("the resume token is damaged"));
+        }
+        course.urls().try_for_each(address::acceptable)?;
         Ok(Self::new(course, id))
+    }
+}
+
+impl Serialize for ResumeToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let stored = Stored::from(self.clone());
+        if serializer.is_human_readable() {
+            return stored.serialize(serializer);
+        }
+        // Formats that do not write names could not tell which members are there.
+        serializer.serialize_str(&serde_json::to_string(&stored).map_err(ser::Error::custom)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for ResumeToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // By way of a plain value, whatever is wrong: serde's errors repeat what they do not expect.
+        let stored = if deserializer.is_human_readable() {
+            Value::deserialize(deserializer)?
+        } else {
+            serde_json::from_str(&String::deserialize(deserializer)?)
+                .map_err(|_| D::Error::custom("the resume token is damaged"))?
+        };
+        Self::restore(stored).map_err(D::Error::custom)
     }
 }
 
@@ -122,9 +154,28 @@ mod tests {
     }
 
     #[test]
-    fn a_token_with_a_bad_url_is_refused_without_repeating_it() {
-        let error = serde_json::from_str::<ResumeToken>(r#"{"v":1,"url":"no-url-secret"}"#).unwrap_err();
+    fn a_damaged_token_is_refused_without_repeating_a_url() {
+        for damaged in [
+            r#""http://h/a?token=secret""#,
+            r#"["http://h/a?token=secret"]"#,
+            r#"{"v":"http://h/a?token=secret"}"#,
+            r#"{"url":"http://h/a?token=secret"}"#,
+            r#"{"v":0,"url":"http://h/a?token=secret"}"#,
+            r#"{"v":-1,"url":"http://h/a?token=secret"}"#,
+            r#"{"v":1,"url":"no-url-secret"}"#,
+            r#"{"v":1,"url":"ftp://h/secret"}"#,
+            r#"{"v":1,"url":"http://me:secret@h/a"}"#,
+            r#"{"v":1,"url":"http://h/a?token=secret","id":7}"#,
+            r#"{"v":1,"url":"http://h/a?token=secret","dialect":"http://secret"}"#,
+            r#"{"v":1,"url":"http://h/a?token=secret","home":"file:///secret"}"#,
+            r#"{"v":1,"url":"http://h/a?token=secret","terminate":"file:///secret"}"#,
+            r#"{"v":1,"url":"http://h/a?token=secret","result":{"resource":"file:///secret"}}"#,
+            r#"{"v":1,"url":"http://h/a?token=secret"#,
+        ] {
+            let error = serde_json::from_str::<ResumeToken>(damaged).unwrap_err();
 
-        assert!(!error.to_string().contains("secret"), "{error}");
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("secret"), "{damaged}: {text}");
+        }
     }
 }

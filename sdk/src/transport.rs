@@ -32,7 +32,14 @@ pub(crate) struct Transport {
     /// Added to the query of every URL on a trusted origin that does not have it.
     query: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
+    /// Answers in place of a server, so that whole sequences can be tried without sockets and real time.
+    #[cfg(test)]
+    pub(crate) script: OnceLock<Script>,
 }
+
+#[cfg(test)]
+pub(crate) type Script =
+    Box<dyn Fn(Request) -> futures_util::future::BoxFuture<'static, Result<Answer, Error>> + Send + Sync>;
 
 /// What a transport is made of.
 pub(crate) struct Parts {
@@ -49,7 +56,16 @@ impl Transport {
         let Parts { http, cookies, trust, credentials, query, limiter } = parts;
         let strangers = http.is_some().then(OnceLock::new);
         let http = http.map_or_else(|| plain(cookies), Ok)?;
-        Ok(Self { http, strangers, trust, credentials, query, limiter })
+        Ok(Self {
+            http,
+            strangers,
+            trust,
+            credentials,
+            query,
+            limiter,
+            #[cfg(test)]
+            script: OnceLock::new(),
+        })
     }
 
     /// A request with whatever its URL may see.
@@ -92,18 +108,31 @@ impl Transport {
         limit: Duration,
     ) -> impl Future<Output = Observed> + Send + use<'a> {
         let watched = Watched::of(&request);
-        let sent = self.http_for(request.url(), carried).map(|http| http.execute(request));
+        let answered = self.exchange(request, carried);
         watched.watch(async move {
-            let sent = match sent {
-                Ok(sent) => sent,
-                Err(error) => return Observed::Lost(error),
-            };
-            match tokio::time::timeout(limit, exchange(sent)).await {
+            match tokio::time::timeout(limit, answered).await {
                 Ok(Ok(answer)) => Observed::Answer(answer),
                 Ok(Err(error)) => Observed::Lost(error),
                 Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
             }
         })
+    }
+
+    fn exchange<'a>(
+        &'a self,
+        request: Request,
+        carried: Option<&'a Carried>,
+    ) -> impl Future<Output = Result<Box<Answer>, Error>> + Send + use<'a> {
+        #[cfg(test)]
+        let scripted = self.script.get().map(|script| script(request.try_clone().expect("no stream")));
+        let sent = self.http_for(request.url(), carried).map(|http| http.execute(request));
+        async move {
+            #[cfg(test)]
+            if let Some(scripted) = scripted {
+                return scripted.await.map(Box::new);
+            }
+            read(sent?).await
+        }
     }
 
     fn http_for<'a>(&'a self, url: &Url, carried: Option<&'a Carried>) -> Result<&'a HttpClient, Error> {
@@ -134,14 +163,12 @@ fn plain(cookies: bool) -> Result<HttpClient, Error> {
     builder.build().map_err(|cause| Error::usage("the HTTP client cannot be set up").because(cause))
 }
 
-async fn exchange(
-    sent: impl Future<Output = Result<Response, reqwest::Error>>,
-) -> Result<Box<Answer>, Error> {
+async fn read(sent: impl Future<Output = Result<Response, reqwest::Error>>) -> Result<Box<Answer>, Error> {
     let mut response = sent.await.map_err(lost)?;
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(lost)? {
         if body.len() + chunk.len() > MAX_BODY {
-            return Err(Error::transport(false).because("the answer is larger than 32 MiB"));
+            return Err(Error::unexpected("it is larger than 32 MiB").with_status(response.status().as_u16()));
         }
         body.extend_from_slice(&chunk);
     }
@@ -202,6 +229,12 @@ pub(crate) fn secret_header(name: &str, value: &str) -> Result<(HeaderName, Head
     Ok((name, value))
 }
 
+/// Why there is no answer. Only a transport error is worth another try.
 fn lost(cause: reqwest::Error) -> Error {
-    Error::transport(cause.is_connect()).because(cause.without_url())
+    let error = match &cause {
+        cause if cause.is_builder() => Error::unexpected("it leads to a URL that cannot be asked for"),
+        cause if cause.is_redirect() => Error::unexpected("redirects that lead in a circle"),
+        cause => Error::transport(cause.is_connect()),
+    };
+    error.because(cause.without_url())
 }

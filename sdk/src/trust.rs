@@ -7,12 +7,16 @@ use crate::transport::{HeaderMap, HttpClient, Request};
 
 /// Headers of a start that say something about its body or only about that one request. All the others, such
 /// as a credential or a client's own request id, go along with the polls.
-const OF_THE_START: [&str; 21] = [
+const OF_THE_START: [&str; 26] = [
     "accept-encoding",
     "connection",
+    "content-digest",
     "content-encoding",
+    "content-language",
     "content-length",
+    "content-md5",
     "content-type",
+    "digest",
     "expect",
     "host",
     "idempotency-key",
@@ -29,6 +33,8 @@ const OF_THE_START: [&str; 21] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    // A poll would do again what the start did.
+    "x-http-method-override",
 ];
 
 /// The origins that a client's credentials may go to.

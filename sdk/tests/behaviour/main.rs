@@ -3,12 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail where it stands")]
 
 mod blocking;
+mod compact;
+mod credentials;
+mod crowd;
+mod foreign;
+mod held;
+mod hostile;
 mod management;
+mod many;
+mod metrics;
 mod outcome;
 mod pace;
 mod poll;
+mod resume;
 mod secrets;
 mod start;
 mod support;
 mod test_kit;
-mod trace;

@@ -113,3 +113,29 @@ async fn no_value_shows_a_secret_in_debug() {
 
     assert!(!text.contains(TOKEN) && !text.contains(KEY), "{text}");
 }
+
+#[tokio::test]
+async fn a_status_url_that_a_server_repeats_is_hidden_however_short_its_token() {
+    let server = MockServer::start().await;
+    let url = format!("{}{STATUS_PATH}?t=s3c", server.uri());
+    let told = format!("see {url} for more");
+    let error = json!({"code": "no-luck", "message": told});
+    let failed = with(view("Failed"), "error", error.clone());
+    let problem = with(problem(409, "terminated", &told), "operation", view("Canceled"));
+    let mut errors = Vec::new();
+    for answer in [
+        ResponseTemplate::new(200).set_body_json(failed),
+        ResponseTemplate::new(200).set_body_json(json!({"status": "Failed", "error": error})),
+        ResponseTemplate::new(409).set_body_json(problem),
+        ResponseTemplate::new(401).set_body_json(json!({"message": told})),
+        succeeded(told.clone()),
+    ] {
+        server.reset().await;
+        polls(&server, [answer]).await;
+        errors.push(client(&server).attach_url::<u32>(&url).unwrap().await.unwrap_err());
+    }
+
+    for error in &errors {
+        assert!(!printed(error).contains("s3c"), "{}", printed(error));
+    }
+}

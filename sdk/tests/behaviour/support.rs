@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use raincheck::{Client, ClientBuilder, RetryPolicy};
+use raincheck::{Client, ClientBuilder, Error, Operation, RetryPolicy};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -120,4 +120,32 @@ pub(crate) fn raw_answer(status: u16, headers: &str, body: &Value) -> String {
         "HTTP/1.1 {status} X\r\nconnection: close\r\ncontent-length: {}\r\n{headers}\r\n{body}",
         body.len()
     )
+}
+
+/// Mounts one URL of a server that is not ours.
+pub(crate) async fn answers(
+    server: &MockServer,
+    verb: &str,
+    at: &str,
+    answers: impl IntoIterator<Item = ResponseTemplate>,
+) {
+    Mock::given(method(verb)).and(path(at)).respond_with(Script::new(answers)).mount(server).await;
+}
+
+/// A 202 that leads there at once.
+pub(crate) fn located(location: &str) -> ResponseTemplate {
+    ResponseTemplate::new(202).insert_header("location", location).insert_header("retry-after", "0")
+}
+
+/// A 200 with this body.
+pub(crate) fn done(body: impl Into<Value>) -> ResponseTemplate {
+    ResponseTemplate::new(200).set_body_json(body.into())
+}
+
+/// Starts an operation of a server that is not ours, at `/start`.
+pub(crate) async fn begin<T: Send + 'static>(
+    client: &Client,
+    server: &MockServer,
+) -> Result<Operation<T>, Error> {
+    client.operation(reqwest::Client::new().post(format!("{}/start", server.uri()))).await
 }
