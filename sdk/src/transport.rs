@@ -9,10 +9,10 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::redirect;
 use url::Url;
 
-use crate::Error;
 use crate::answer::{Answer, Observed};
 use crate::limit::Limiter;
 use crate::trust::{Carried, Trust};
+use crate::{Error, address};
 
 pub(crate) use reqwest::header::HeaderMap;
 pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder};
@@ -49,6 +49,16 @@ impl Transport {
         let strangers = http.is_some().then(OnceLock::new);
         let http = http.map_or_else(|| plain(cookies), Ok)?;
         Ok(Self { http, strangers, trust, credentials, query, limiter })
+    }
+
+    /// The beginning of a caller's own request, to be sent by this client.
+    ///
+    /// # Errors
+    /// If the method is none that HTTP can carry, or the URL is not an absolute http or https URL.
+    pub(crate) fn compose(&self, method: &str, url: &str) -> Result<RequestBuilder, Error> {
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Error::usage("the method has characters that are not allowed in one"))?;
+        Ok(self.http.request(method, address::parse(url)?))
     }
 
     /// A request with whatever its URL may see.

@@ -6,6 +6,7 @@ mod management;
 mod outcome;
 mod pace;
 mod poll;
+mod request;
 mod secrets;
 mod start;
 mod support;
