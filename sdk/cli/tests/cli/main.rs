@@ -5,5 +5,8 @@
 mod exits;
 mod follow;
 mod ops;
+mod poll;
+mod resume;
+mod several;
 mod start;
 mod support;
