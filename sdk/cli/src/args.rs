@@ -11,6 +11,7 @@ Exit codes: 0 succeeded, 1 failed or canceled, 2 wrong usage, 3 timed out, 4 ser
 
 mod access;
 mod follow;
+mod pages;
 mod parse;
 mod poll;
 mod server;
@@ -22,6 +23,7 @@ use crate::ops::OpsCommand;
 
 pub(crate) use access::{Access, Secret};
 pub(crate) use follow::{Target, Wait};
+pub(crate) use pages::{Completions, Man};
 pub(crate) use poll::Poll;
 pub(crate) use server::{OpsArgs, Server};
 pub(crate) use start::Start;
@@ -106,6 +108,10 @@ Examples:
     Poll(Box<Poll>),
     /// See and steer every operation of a server, on its management listener
     Ops(OpsArgs),
+    /// Print a script that completes commands and options in a shell
+    Completions(Completions),
+    /// Print the manual page, or write one for each command
+    Man(Man),
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod exit;
 mod follow;
 mod input;
 mod ops;
+mod pages;
 mod poll;
 mod progress;
 mod reply;
@@ -40,6 +41,8 @@ async fn main() -> ExitCode {
         Command::Cancel(command) => follow::cancel(&args.server, &command, json).await,
         Command::Poll(command) => Ok(poll::run(&args.server, &command, json).await),
         Command::Ops(command) => ops::run(&args.server, command, json).await,
+        Command::Completions(command) => Ok(pages::completions(&command)),
+        Command::Man(command) => pages::man(&command),
     };
     done.unwrap_or_else(|failure| failure.report(json))
 }

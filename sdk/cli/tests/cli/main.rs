@@ -5,6 +5,7 @@
 mod exits;
 mod follow;
 mod ops;
+mod pages;
 mod poll;
 mod resume;
 mod several;
