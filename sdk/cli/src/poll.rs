@@ -132,7 +132,10 @@ async fn conclude(watched: Watched, command: &Poll, resume: &Resume, json: bool)
     match watched.outcome(true).await {
         Ok(_) if json => show::document(&reply),
         Ok(outcome) => outcome.print(),
-        Err(failure) => return report(&failure, reply, json),
+        Err(failure) => {
+            resume.explain_refusal(&failure);
+            return report(&failure, reply, json);
+        }
     }
     ExitCode::SUCCESS
 }

@@ -27,7 +27,7 @@ impl Board {
         let Some(bars) = &self.bars else { return Progress::Lines { number, last: String::new() } };
         let bar = bars.add(ProgressBar::new(100));
         bar.set_style(spinner());
-        bar.set_prefix(format!("{number}{name}"));
+        bar.set_prefix(format!("{number}{name}").trim_end().to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
         Progress::Bar { bar, number, stays: self.several }
     }
@@ -62,6 +62,9 @@ impl Progress {
                 if let Some(percent) = percent {
                     bar.set_style(gauge());
                     bar.set_position(percent.into());
+                }
+                if status == Status::Succeeded {
+                    bar.set_position(100);
                 }
             }
             Self::Lines { number, last } => {

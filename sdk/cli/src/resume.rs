@@ -17,8 +17,11 @@ use serde_json::{Value, json};
 use crate::exit::Failure;
 use file::Line;
 
-/// With many operations the files are not written more often than this. What is lost then is not much: a
-/// start is repeated with its key, and an older token still leads to the operation.
+/// With more operations than this the files are not written at once when something changes, since they are
+/// written as a whole. What can be lost then is not much: a start is repeated with its key, and an older token
+/// still leads to the operation.
+const MANY: usize = 100;
+/// The time between two writes about many operations.
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// How to go on with the operations of one command; without a file it keeps nothing.
@@ -26,6 +29,8 @@ pub(crate) struct Resume {
     path: Option<PathBuf>,
     entries: RefCell<Vec<Entry>>,
     written: Cell<Option<Instant>>,
+    /// Something has changed since.
+    unwritten: Cell<bool>,
 }
 
 /// One operation.
@@ -89,6 +94,7 @@ impl Resume {
             path: path.map(Path::to_owned),
             entries: RefCell::new(commands.into_iter().map(entry).collect()),
             written: Cell::new(None),
+            unwritten: Cell::new(false),
         }
     }
 
@@ -114,7 +120,16 @@ impl Resume {
 
     /// Writes what has been put off, or removes the files if everything is over.
     pub(crate) fn close(&self) {
-        self.save(true);
+        self.save();
+    }
+
+    /// Says what to do about a file that leads to an operation which the server does not show.
+    pub(crate) fn explain_refusal(&self, failure: &Failure) {
+        let is_refused = matches!(failure, Failure::Sdk(error) if error.is_refused());
+        let is_kept = self.entries.borrow().iter().any(|entry| entry.token.is_some() && !entry.over);
+        if let Some(path) = self.path.as_ref().filter(|_| is_refused && is_kept) {
+            eprintln!("'{}' leads to this operation; remove it to start anew", path.display());
+        }
     }
 
     /// How people go on with what has not ended.
@@ -123,14 +138,19 @@ impl Resume {
         Some(format!("the same command, or: raincheck wait --resume '{path}'"))
     }
 
-    fn save(&self, now: bool) {
-        let is_recent = self.written.get().is_some_and(|at| at.elapsed() < PAUSE);
-        if !now && is_recent && self.len() > 1 {
-            return;
+    /// Writes what has changed, if it is time for it.
+    fn catch_up(&self) {
+        let is_early = self.written.get().is_some_and(|at| at.elapsed() < PAUSE) && self.len() > MANY;
+        if self.unwritten.get() && !is_early {
+            self.save();
         }
+    }
+
+    fn save(&self) {
         if let Err(error) = self.write() {
             eprintln!("raincheck: {error}");
         }
+        self.unwritten.set(false);
         self.written.set(Some(Instant::now()));
     }
 
@@ -182,13 +202,13 @@ impl Slot<'_> {
     pub(crate) fn keep(&self, token: ResumeToken) {
         let mut entries = self.resume.entries.borrow_mut();
         let entry = &mut entries[self.index];
-        if entry.token.as_ref() == Some(&token) {
-            return;
+        if entry.token.as_ref() != Some(&token) {
+            entry.token = Some(token);
+            entry.pending = None;
+            self.resume.unwritten.set(true);
         }
-        entry.token = Some(token);
-        entry.pending = None;
         drop(entries);
-        self.resume.save(false);
+        self.resume.catch_up();
     }
 
     /// Notes that the server has accepted nothing.

@@ -56,7 +56,7 @@ pub(crate) async fn run(server: &Server, command: args::Start, json: bool) -> Re
     match tasks.pop() {
         Some(only) if tasks.is_empty() => {
             let watched = only.await;
-            if command.resume.is_none() && watched.is_interrupted_start() {
+            if watched.is_interrupted_start() {
                 eprintln!("{}", repeat(&keys[0]));
             }
             conclude(watched, &resume, json).await

@@ -161,7 +161,7 @@ pub(crate) async fn conclude(watched: Watched, resume: &Resume, json: bool) -> R
     match &outcome {
         Ok(outcome) if json => show::document(&outcome.document()),
         Ok(outcome) => outcome.print(),
-        Err(_) => {}
+        Err(failure) => resume.explain_refusal(failure),
     }
     resume.close();
     outcome.map(|_| ExitCode::SUCCESS)

@@ -185,6 +185,25 @@ async fn a_timeout_keeps_the_file_and_wait_goes_on_with_it() {
 }
 
 #[tokio::test]
+async fn a_file_that_leads_to_nothing_says_that_it_can_be_removed() {
+    let server = MockServer::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let (path, resume) = file(&directory);
+    let url = format!("{}/reports", server.uri());
+    let token = json!({"v": 1, "url": format!("{}/forgotten", server.uri())});
+    std::fs::write(&path, token.to_string()).unwrap();
+
+    let forgotten = run(&server.uri(), &["poll", "POST", &url, "--resume", &resume]).await;
+    on(&server, "GET", "/forgotten", answer(410, problem(410, "gone", "Over."))).await;
+    let gone = run(&server.uri(), &["wait", "--resume", &resume]).await;
+
+    assert_eq!((forgotten.code, gone.code), (5, 5), "{forgotten:?} {gone:?}");
+    assert!(forgotten.err.contains("remove it to start anew"), "{forgotten:?}");
+    assert!(!gone.err.contains("remove it") && !path.exists(), "{gone:?}");
+    assert_eq!(sent(&server, "POST").await, 0);
+}
+
+#[tokio::test]
 async fn the_newest_status_url_is_kept() {
     let server = MockServer::start().await;
     on(&server, "POST", "/reports", accepted("/first")).await;

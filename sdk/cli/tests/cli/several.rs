@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, method};
@@ -133,4 +134,31 @@ async fn an_interrupt_stops_all_watching_and_says_how_to_go_on() {
     assert_eq!(err, format!("2 not ended yet; go on with: raincheck wait '{slow}' '{slow}'\n"));
     let lines: Vec<Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&lines[0]["error"]["code"], &lines[1]["output"]), (&json!("interrupted"), &json!(0)));
+}
+
+// `script` gives the process a terminal; it belongs to every Debian, and BSDs have another one.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn on_a_terminal_each_operation_has_a_bar() {
+    let server = operations(2).await;
+    for number in 0..2 {
+        let half =
+            answer(202, with(view("Running"), "percentComplete", 50)).set_delay(Duration::from_millis(300));
+        Mock::given(method("GET"))
+            .and(wiremock::matchers::path(format!("/bar/{number}")))
+            .respond_with(Script::new([half, answer(200, with(view("Succeeded"), "output", number))]))
+            .mount(&server)
+            .await;
+    }
+    let line = format!("{} wait {1}/bar/0 {1}/bar/1", env!("CARGO_BIN_EXE_raincheck"), server.uri());
+
+    let mut script = Command::new("script");
+    script.args(["-qec", &line, "/dev/null"]).stdin(std::process::Stdio::null());
+    let output = tokio::task::spawn_blocking(move || script.output().unwrap()).await.unwrap();
+
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    for bar in ["[1] countdown", "[2] countdown", "[============> ", " 50% Running"] {
+        assert!(text.contains(bar), "{bar}: {text}");
+    }
 }
