@@ -1,5 +1,6 @@
 //! `raincheck status`, `wait` and `cancel`: operations by their status URLs.
 
+use std::future::ready;
 use std::process::ExitCode;
 
 use raincheck::{Client, Operation, ResumeToken};
@@ -10,7 +11,7 @@ use crate::exit::{self, Failure};
 use crate::progress::Board;
 use crate::resume::Resume;
 use crate::start::client;
-use crate::watch::{conclude, first_look, watch};
+use crate::watch::{Begun, conclude, watch};
 use crate::{access, several, show};
 
 pub(crate) async fn status(server: &Server, target: &Target, json: bool) -> Result<ExitCode, Failure> {
@@ -59,7 +60,7 @@ pub(crate) async fn wait(server: &Server, command: &Wait, json: bool) -> Result<
     }
     let board = Board::new(operations.len());
     let tasks = operations.into_iter().map(|(index, operation)| {
-        watch(first_look(operation), board.progress(index, ""), resume.slot(index))
+        watch(ready(Ok(Begun::Attached(operation))), board.progress(index, ""), resume.slot(index))
     });
     let mut tasks: Vec<_> = tasks.collect();
     match tasks.pop() {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use raincheck::{Client, Operation, OperationRequest};
+use raincheck::{Client, OperationRequest};
 use serde_json::Value;
 use url::Url;
 
@@ -11,7 +11,7 @@ use crate::exit::Failure;
 use crate::progress::Board;
 use crate::reply::Reply;
 use crate::resume::{Resume, Slot};
-use crate::watch::{Watched, first_look, watch};
+use crate::watch::{Begun, Watched, watch};
 use crate::{access, input, show};
 
 /// Methods that HTTP itself calls idempotent, and headers that make another one so.
@@ -42,13 +42,13 @@ fn host(url: &str) -> String {
 }
 
 /// Sends the request, unless an earlier run has done that.
-async fn begin(server: &Server, command: &Poll, resume: &Resume) -> Result<Operation<Value>, Failure> {
+async fn begin(server: &Server, command: &Poll, resume: &Resume) -> Result<Begun, Failure> {
     let slot = resume.slot(0);
     let client = client(server, command)?;
     let headers = access::headers(&command.access)?;
     if let Some(token) = slot.token() {
         eprintln!("going on with the operation that an earlier run has started");
-        return first_look(request(&client, command, &headers, None)?.attach(token)?).await;
+        return Ok(Begun::Attached(request(&client, command, &headers, None)?.attach(token)?));
     }
     let named = |name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
     let is_typed = named("content-type");
@@ -59,7 +59,7 @@ async fn begin(server: &Server, command: &Poll, resume: &Resume) -> Result<Opera
     refuse_a_second(command, slot, is_repeatable)?;
     let request = request(&client, command, &headers, body.map(|body| (body, is_typed)))?;
     resume.announce([None])?;
-    Ok(request.await?)
+    Ok(Begun::Accepted(request.await?))
 }
 
 /// An earlier run was killed before the answer came. Nobody here can tell whether it was accepted.

@@ -12,7 +12,7 @@ use crate::args::{self, Server};
 use crate::exit::{self, Failure};
 use crate::progress::Board;
 use crate::resume::{Pending, Resume, Slot};
-use crate::watch::{conclude, first_look, watch};
+use crate::watch::{Begun, conclude, watch};
 use crate::{input, several, show};
 
 /// What `start --json` prints: the status URL first, since that is what a script goes on with.
@@ -100,19 +100,18 @@ async fn begin(
     timeout: Option<Duration>,
     slot: Slot<'_>,
     board: &Board,
-) -> Result<Operation<Value>, Failure> {
+) -> Result<Begun, Failure> {
     if let Some(token) = slot.token() {
         board.beside(|| eprintln!("going on with the operation that an earlier run has started"));
         let operation = client.attach(token);
-        return first_look(match timeout {
+        return Ok(Begun::Attached(match timeout {
             Some(timeout) => operation.timeout(timeout),
             None => operation,
-        })
-        .await;
+        }));
     }
     let operation = send(start).await?;
     board.beside(|| print_links(&operation));
-    Ok(operation)
+    Ok(Begun::Accepted(operation))
 }
 
 async fn send(start: Start<Value>) -> Result<Operation<Value>, Failure> {

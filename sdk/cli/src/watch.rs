@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use raincheck::{Operation, View};
+use raincheck::{Error, Operation, View};
 use serde_json::Value;
 
 use crate::exit::Failure;
@@ -16,6 +16,16 @@ pub(crate) struct Watched {
     pub(crate) operation: Option<Operation<Value>>,
     /// Why the watching ended before the operation did.
     pub(crate) failure: Option<Failure>,
+    /// Whether its server has ever said anything about it.
+    is_known: bool,
+}
+
+/// How an operation comes to be watched.
+pub(crate) enum Begun {
+    /// Its server has just accepted it.
+    Accepted(Operation<Value>),
+    /// It was started earlier, and nobody has asked for it yet.
+    Attached(Operation<Value>),
 }
 
 /// What an operation that succeeded has given.
@@ -33,13 +43,21 @@ pub(crate) enum Output {
 
 /// Watches an operation until it ends; Ctrl-C stops the watching, not the operation.
 pub(crate) async fn watch(
-    begin: impl Future<Output = Result<Operation<Value>, Failure>>,
+    begin: impl Future<Output = Result<Begun, Failure>>,
     mut progress: Progress,
     slot: Slot<'_>,
 ) -> Watched {
-    let mut operation = None;
+    let (mut operation, mut is_known) = (None, false);
     let following = async {
-        let operation = operation.insert(begin.await?);
+        let operation = match begin.await? {
+            Begun::Accepted(accepted) => operation.insert(accepted),
+            Begun::Attached(attached) => {
+                let attached = operation.insert(attached);
+                first_look(attached).await?;
+                attached
+            }
+        };
+        is_known = true;
         slot.keep(operation.token());
         if operation.view().is_some() {
             progress.show(operation.status(), operation.view());
@@ -56,17 +74,17 @@ pub(crate) async fn watch(
         _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
     };
     drop(progress);
-    let watched = Watched { operation, failure: done.err() };
+    let watched = Watched { operation, failure: done.err(), is_known };
     watched.note(slot);
     watched
 }
 
 /// Asks once. Later polls are repeated for as long as it takes; but if not even the first one gets through,
 /// then more likely the URL is wrong or the server does not run, and the user should know now.
-pub(crate) async fn first_look(mut operation: Operation<Value>) -> Result<Operation<Value>, Failure> {
+async fn first_look(operation: &mut Operation<Value>) -> Result<(), Error> {
     match operation.poll().await {
-        Err(error) if !error.is_unavailable() => Err(error.into()),
-        _ => Ok(operation),
+        Err(error) if !error.is_unavailable() => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -82,6 +100,9 @@ impl Watched {
             slot.over();
         } else if error.is_some_and(|error| error.is_refused() || error.is_usage() || error.is_connect()) {
             slot.refused();
+        } else if let Some(operation) = self.operation.as_ref().filter(|_| self.goes_on()) {
+            // Not before: a URL that was typed may be of nothing.
+            slot.keep(operation.token());
         }
     }
 
@@ -90,7 +111,7 @@ impl Watched {
         self.operation.as_ref().is_some_and(|operation| operation.last_answer().is_none())
             && match &self.failure {
                 Some(Failure::Interrupted) => true,
-                Some(Failure::Sdk(error)) => error.is_timeout() || error.is_transport(),
+                Some(Failure::Sdk(error)) => error.is_timeout() || (error.is_transport() && self.is_known),
                 _ => false,
             }
     }

@@ -204,6 +204,25 @@ async fn a_file_that_leads_to_nothing_says_that_it_can_be_removed() {
 }
 
 #[tokio::test]
+async fn a_wait_whose_server_hangs_can_be_gone_on_with_and_one_for_nothing_leaves_no_file() {
+    let server = server([succeeded().set_delay(Duration::from_secs(60))]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let (path, resume) = file(&directory);
+    let nothing = format!("{}/nothing", server.uri());
+
+    let wrong = run(&server.uri(), &["wait", &nothing, "--resume", &resume]).await;
+    let was_there = path.exists();
+    let url = status_url(&server);
+    let hung = run(&server.uri(), &["wait", &url, "--timeout", "500ms", "--resume", &resume]).await;
+    server.reset().await;
+    polls(&server, [succeeded()]).await;
+    let again = run(&server.uri(), &["wait", "--resume", &resume]).await;
+
+    assert_eq!((wrong.code, was_there), (5, false), "{wrong:?}");
+    assert_eq!((hung.code, again.code), (3, 0), "{hung:?} {again:?}");
+}
+
+#[tokio::test]
 async fn the_newest_status_url_is_kept() {
     let server = MockServer::start().await;
     on(&server, "POST", "/reports", accepted("/first")).await;
