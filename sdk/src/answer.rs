@@ -171,7 +171,7 @@ impl Answer {
             }
             _ => Error::unexpected("no asynchronous operation answers like this").with_status(self.status),
         };
-        error.with_problem(self.problem())
+        error.with_problem(self.problem()).with_answer(self.clone())
     }
 }
 

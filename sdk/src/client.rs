@@ -107,6 +107,30 @@ impl Client {
         OperationRequest::new(Some(self.clone()), request)
     }
 
+    /// Begins a request that this client's own connections send; it takes headers and a body, and goes to
+    /// [`operation`](Self::operation).
+    ///
+    /// Nothing but the method and the URL is in it. The client's credentials are added when it is sent, if it
+    /// goes to a trusted origin.
+    ///
+    /// ```no_run
+    /// # async fn run(client: raincheck::Client) -> Result<(), raincheck::Error> {
+    /// let create = client
+    ///     .request("PUT", "https://api.example/sites/7?api-version=2026-01-01")?
+    ///     .header("content-type", "application/json")
+    ///     .body(r#"{"location": "Perth"}"#);
+    /// let site: serde_json::Value = client.operation(create).await?.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_usage`] if the method is none that HTTP can carry, or the URL is not an absolute http or
+    /// https URL. What is wrong with a header shows when the request is sent.
+    pub fn request(&self, method: &str, url: &str) -> Result<RequestBuilder, Error> {
+        self.0.transport.compose(method, url)
+    }
+
     /// Follows an operation again that was started before, perhaps by another process. Nothing is sent yet.
     ///
     /// The credentials are this client's; the token has none.

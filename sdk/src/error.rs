@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use raincheck_openapi::Problem;
 
-use crate::{ResumeToken, View, address};
+use crate::answer::Answer;
+use crate::{LastAnswer, ResumeToken, View, address};
 
 /// Why an operation gave no output, or why a request could not be made or was not granted.
 ///
@@ -32,6 +33,7 @@ struct Inner {
     problem: Option<Problem>,
     view: Option<View>,
     token: Option<ResumeToken>,
+    answer: Option<Answer>,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -50,7 +52,15 @@ enum Kind {
 
 impl Error {
     fn new(kind: Kind) -> Self {
-        Self(Box::new(Inner { kind, status: None, problem: None, view: None, token: None, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            status: None,
+            problem: None,
+            view: None,
+            token: None,
+            answer: None,
+            source: None,
+        }))
     }
 
     pub(crate) fn failed() -> Self {
@@ -112,6 +122,11 @@ impl Error {
 
     pub(crate) fn with_token(mut self, token: ResumeToken) -> Self {
         self.0.token = Some(token);
+        self
+    }
+
+    pub(crate) fn with_answer(mut self, answer: Answer) -> Self {
+        self.0.answer = Some(answer);
         self
     }
 
@@ -261,6 +276,14 @@ impl Error {
     fn legible(&self, text: &str) -> String {
         let known = self.token().map(|token| token.taken_out_of(text));
         address::without_queries(known.as_deref().unwrap_or(text))
+    }
+
+    /// The answer that refused, as it came, for what [`problem`](Self::problem) does not have: a request id in
+    /// a header, or a body of the server's own kind. `None` if the operation ended; then it has the
+    /// [last answer](crate::Operation::last_answer).
+    #[must_use]
+    pub fn answer(&self) -> Option<LastAnswer<'_>> {
+        self.0.answer.as_ref().map(LastAnswer)
     }
 
     /// The reason as the problem or the view gives it: a sentence and a code.

@@ -40,9 +40,30 @@ fn stopped(error: Error) -> (Step, Observed) {
 }
 
 impl<T> Operation<T> {
-    /// Waits until the next poll is due, asks, and repeats that while polls fail.
-    pub(crate) async fn advance(&mut self) -> Result<(), Error> {
-        loop {
+    /// Waits until the next poll is due, asks, and gives the status that the answer shows. Failed polls are
+    /// repeated; an operation that has ended is not asked for again.
+    ///
+    /// This is one turn of awaiting the operation. In contrast to [`updates`](Self::updates), a server that
+    /// answers with a bare 202 is reported too, and between two turns there is a place for work of your own,
+    /// such as storing a [`token`](Self::token) that has changed.
+    ///
+    /// ```no_run
+    /// # async fn run(mut operation: raincheck::Operation<String>) -> Result<(), raincheck::Error> {
+    /// while operation.last_answer().is_none() {
+    ///     println!("{}", operation.advance().await?);
+    /// }
+    /// println!("{}", operation.await?); // known by now, so nothing is sent
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of awaiting the operation, except that one that failed or was canceled is a status here.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost: the next call asks anew, at the pace that the server asked for.
+    pub async fn advance(&mut self) -> Result<Status, Error> {
+        while !self.has_ended() {
             let last = match plan(self.due, self.deadline.as_ref(), self.looked_last, Instant::now()) {
                 Plan::Ask { at, last } => {
                     // Sleeping for nothing would take more than a millisecond.
@@ -59,9 +80,10 @@ impl<T> Operation<T> {
             let goes_on = matches!(step, Step::Retry { .. } | Step::Fetch { .. });
             self.take(step, seen)?;
             if !goes_on {
-                return Ok(());
+                break;
             }
         }
+        Ok(self.status())
     }
 
     /// How long the server may hold a poll that has its turn. Asked before that, many that wait for their

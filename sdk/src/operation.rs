@@ -333,9 +333,9 @@ fn read<T: DeserializeOwned>(output: &[u8]) -> Result<T, serde_json::Error> {
     if size_of::<T>() == 0 { read.or_else(|_| serde_json::from_slice(b"null")) } else { read }
 }
 
-/// The answer with which an operation ended, as it came.
+/// The answer with which an operation ended, or which refused it, as it came.
 #[derive(Clone, Copy)]
-pub struct LastAnswer<'a>(&'a Answer);
+pub struct LastAnswer<'a>(pub(crate) &'a Answer);
 
 impl<'a> LastAnswer<'a> {
     /// Its HTTP status.

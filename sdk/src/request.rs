@@ -16,7 +16,7 @@ use crate::recognise::{Asked, recognise};
 use crate::step::Moment;
 use crate::transport::{HttpClient, Method, Request, RequestBuilder, split};
 use crate::trust::Carried;
-use crate::{Client, Dialect, Error, FinalStateVia, Operation};
+use crate::{Client, Dialect, Error, FinalStateVia, Operation, ResumeToken};
 
 /// Sends any request to any server as the start of an operation, without a [`Client`] of its own.
 ///
@@ -115,13 +115,34 @@ impl<T> OperationRequest<T> {
         self
     }
 
+    /// Follows an operation again that this request has started before, perhaps in another process. Nothing
+    /// is sent for it: the polls carry the credentials that this request would have brought along.
+    ///
+    /// ```no_run
+    /// # async fn run(client: raincheck::Client, stored: String) -> Result<(), Box<dyn std::error::Error>> {
+    /// let restart = client.request("POST", "https://api.example/restart")?.header("x-api-key", "…");
+    /// let () = client.operation(restart).attach(serde_json::from_str(&stored)?)?.await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::is_usage`] if the request cannot be built.
+    pub fn attach(self, token: ResumeToken) -> Result<Operation<T>, Error> {
+        let request = self.request?;
+        let client = client_of(self.client, &request, &self.http)?;
+        let carried = Arc::new(Carried::of(self.http, &request));
+        let deadline = self.patience.map(|patience| Deadline::new(patience, Instant::now()));
+        let mut operation = client.attach(token);
+        operation.carried = Some(carried);
+        operation.deadline = deadline;
+        Ok(operation)
+    }
+
     /// Makes all that can be made before the first await, so that the future holds nothing twice.
     fn prepare(self) -> Result<Prepared, Error> {
         let mut request = self.request?;
-        let client = match self.client {
-            Some(client) => client,
-            None => Client::builder(request.url().as_str()).http(self.http.clone()).build()?,
-        };
+        let client = client_of(self.client, &request, &self.http)?;
         let carried = Arc::new(Carried::of(self.http, &request));
         client.0.transport.entitle(&mut request);
         let safely = self.repeatable || is_repeatable(&request);
@@ -164,6 +185,11 @@ impl Prepared {
             Ok(Operation::begun(client, carried, begun, *answer, deadline, BTreeMap::new()))
         }
     }
+}
+
+/// The client that was given, or one of the request's own.
+fn client_of(given: Option<Client>, request: &Request, http: &HttpClient) -> Result<Client, Error> {
+    given.map_or_else(|| Client::builder(request.url().as_str()).http(http.clone()).build(), Ok)
 }
 
 /// Whether HTTP or the request itself says that sending it twice has the effect of once.

@@ -9,11 +9,11 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Response, redirect};
 use url::Url;
 
-use crate::Error;
 use crate::answer::{Answer, Observed};
 use crate::limit::Limiter;
 use crate::trace::Watched;
 use crate::trust::{Carried, Trust};
+use crate::{Error, address};
 
 pub(crate) use reqwest::header::{HeaderMap, HeaderName};
 pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder};
@@ -66,6 +66,16 @@ impl Transport {
             #[cfg(test)]
             script: OnceLock::new(),
         })
+    }
+
+    /// The beginning of a caller's own request, to be sent by this client.
+    ///
+    /// # Errors
+    /// If the method is none that HTTP can carry, or the URL is not an absolute http or https URL.
+    pub(crate) fn compose(&self, method: &str, url: &str) -> Result<RequestBuilder, Error> {
+        let method = Method::from_bytes(method.as_bytes())
+            .map_err(|_| Error::usage("the method has characters that are not allowed in one"))?;
+        Ok(self.http.request(method, address::parse(url)?))
     }
 
     /// A request with whatever its URL may see.

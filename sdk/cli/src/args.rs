@@ -1,29 +1,60 @@
-//! What can be typed: commands, options, and their help.
+//! What can be typed: commands, options, and their help. Each command's own options are in a file below.
 
-use std::time::Duration;
+/// The codes that every command which follows an operation ends with.
+macro_rules! exit_codes {
+    () => {
+        "\
+Exit codes: 0 succeeded, 1 failed or canceled, 2 wrong usage, 3 timed out, 4 server not reached, \
+5 refused, 130 interrupted."
+    };
+}
 
-use clap::{Args as ClapArgs, Parser, Subcommand};
+mod access;
+mod follow;
+mod pages;
+mod parse;
+mod poll;
+mod server;
+mod start;
+
+use clap::{Parser, Subcommand};
 
 use crate::ops::OpsCommand;
+
+pub(crate) use access::{Access, Secret};
+pub(crate) use follow::{Target, Wait};
+pub(crate) use pages::{Completions, Man};
+pub(crate) use poll::Poll;
+pub(crate) use server::{OpsArgs, Server};
+pub(crate) use start::Start;
 
 const EXAMPLES: &str = "\
 Examples:
   raincheck start countdown --input '{\"seconds\": 5, \"steps\": 5}' --wait
   raincheck start submit-talk --input talk.json          prints the status URL
   raincheck wait 'http://127.0.0.1:8080/v1/actions/…'    waits for the output
+  raincheck poll POST https://api.example/reports --body report.json
+                                                         any other API that answers 202
   raincheck ops list --status Running                    for operators
+
+Each command has more of them: raincheck help start
 
 Exit codes:
   0  succeeded (for 'status': or still at work)
   1  the operation failed or was canceled
-  2  wrong usage
+  2  wrong usage; nothing was sent
   3  timed out; the operation goes on
   4  the server could not be reached
-  5  the server refused
-130  interrupted; the operation goes on";
+  5  the server refused, or answered something else than an operation
+130  interrupted; the operation goes on
 
-/// The heading that these options share in every help page.
-const SERVER: &str = "Server";
+With several operations at once, the highest of theirs.
+
+Environment:
+  RAINCHECK_URL        instead of --url
+  RAINCHECK_API_KEY    instead of --api-key
+  RAINCHECK_ADMIN_URL  instead of --admin-url of 'ops'
+  HTTPS_PROXY, HTTP_PROXY, NO_PROXY  as usual";
 
 /// Start, watch and cancel asynchronous HTTP operations
 ///
@@ -43,129 +74,44 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// Which server, and who is asking.
-#[derive(ClapArgs)]
-pub(crate) struct Server {
-    /// The server's public URL
-    #[arg(
-        long,
-        global = true,
-        env = "RAINCHECK_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8080",
-        help_heading = SERVER
-    )]
-    pub(crate) url: String,
-
-    /// The API key, sent to the server of --url (or --admin-url) only; better in the variable, since others
-    /// on the machine can see arguments
-    #[arg(
-        long,
-        global = true,
-        env = "RAINCHECK_API_KEY",
-        value_name = "KEY",
-        hide_env_values = true,
-        help_heading = SERVER
-    )]
-    pub(crate) api_key: Option<String>,
-}
-
-// Written by hand so that the key is in no log.
-impl std::fmt::Debug for Server {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("url", &self.url).finish_non_exhaustive()
-    }
-}
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Start an action and print its status URL, or wait for its output
+    /// Start an action of a raincheck server and print its status URL, or wait for its output
     Start(Start),
     /// Print the status of an operation
+    #[command(after_help = concat!("\
+The status URL carries a right of its own, so no key is needed.
+
+", exit_codes!(), "
+An operation that is still at work is a 0 here.
+
+Examples:
+  raincheck status 'http://127.0.0.1:8080/v1/actions/countdown/operations/0198f3a0-…?token=…'
+  raincheck status --json \"$URL\" | jq .percentComplete"))]
     Status(Target),
-    /// Wait until an operation ends and print its output
+    /// Wait until operations end and print their outputs
     Wait(Wait),
     /// Cancel an operation
+    ///
+    /// It may still take some time to clean up, and it may succeed nevertheless: 'wait' shows how it ends.
+    #[command(after_help = concat!("\
+This needs a right of its own: the 'cancel' link of a start with --links cancel, or a key that may do it \
+together with the status URL.
+
+", exit_codes!(), "
+
+Examples:
+  raincheck cancel 'http://127.0.0.1:8080/v1/actions/countdown/operations/0198f3a0-…?token=…'
+  raincheck cancel \"$URL\" && raincheck wait \"$URL\""))]
     Cancel(Target),
+    /// Send a request to any API, follow the operation that it starts, and print the result
+    Poll(Box<Poll>),
     /// See and steer every operation of a server, on its management listener
     Ops(OpsArgs),
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  raincheck start submit-talk --input talk.json --wait
-  echo '{\"seconds\": 3, \"steps\": 3}' | raincheck start countdown --input - --wait --timeout 1m
-  raincheck start request-approval --input '{\"subject\": \"Travel\"}' --links cancel,event:decision")]
-pub(crate) struct Start {
-    /// The name of the action, as /openapi.json lists it
-    pub(crate) action: String,
-
-    /// Its input: a file, JSON itself, or - for stdin
-    #[arg(long, short, value_name = "FILE|JSON|-", default_value = "{}")]
-    pub(crate) input: String,
-
-    /// Wait until the operation ends and print its output
-    #[arg(long, short)]
-    pub(crate) wait: bool,
-
-    /// A name for this start, so that repeating it starts nothing twice [default: a fresh one]
-    #[arg(long, value_name = "KEY")]
-    pub(crate) idempotency_key: Option<String>,
-
-    /// Ask for links with further rights, such as cancel or event:decision
-    #[arg(long, value_name = "RIGHT", value_delimiter = ',')]
-    pub(crate) links: Vec<String>,
-
-    /// How long to wait at most, such as 30s or 5m
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Option<Duration>,
-}
-
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Target {
-    /// The status URL that the start printed (in quotes: it has a '?')
-    pub(crate) status_url: String,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Example:
-  raincheck wait \"$(raincheck start countdown --input '{\"seconds\": 5, \"steps\": 5}')\"")]
-pub(crate) struct Wait {
-    #[command(flatten)]
-    pub(crate) target: Target,
-
-    /// How long to wait at most, such as 30s or 5m
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) timeout: Option<Duration>,
-}
-
-#[derive(Debug, ClapArgs)]
-#[command(after_help = "\
-Examples:
-  raincheck ops list --action submit-talk --status Running
-  raincheck ops send-event 0198f3a0-… decision --data '{\"approved\": true, \"comment\": \"enjoy\"}'")]
-pub(crate) struct OpsArgs {
-    /// The URL of the server's management listener
-    #[arg(
-        long,
-        global = true,
-        env = "RAINCHECK_ADMIN_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8081",
-        help_heading = SERVER
-    )]
-    pub(crate) admin_url: String,
-
-    #[command(subcommand)]
-    pub(crate) command: OpsCommand,
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration: jiff::SignedDuration =
-        text.parse().map_err(|_| "write it like 30s, 5m or 1h30m".to_owned())?;
-    Duration::try_from(duration).map_err(|_| "it cannot be negative".to_owned())
+    /// Print a script that completes commands and options in a shell
+    Completions(Completions),
+    /// Print the manual page, or write one for each command
+    Man(Man),
 }
 
 #[cfg(test)]
@@ -180,11 +126,9 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_read_as_people_write_them() {
-        assert_eq!(duration("30s"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert!(duration("-3s").is_err());
-        assert!(duration("30").is_err());
+    fn a_header_is_not_in_the_debug_output() {
+        let args = ["raincheck", "poll", "GET", "http://h", "--header", "x-key: secret"];
+
+        assert!(!format!("{:?}", Args::parse_from(args)).contains("secret"));
     }
 }

@@ -43,19 +43,48 @@ pub(crate) fn of_status(status: Status) -> ExitCode {
 
 impl Failure {
     /// Says what went wrong and how to mend it, and gives the exit code.
-    pub(crate) fn report(self, json: bool) -> ExitCode {
-        let (code, message, document) = match &self {
-            Self::Sdk(error) => (code_of(error), explain(error), document_of(error)),
-            Self::Usage(message) => (USAGE, message.clone(), plain("usage", message)),
-            Self::Interrupted => (INTERRUPTED, String::new(), plain("interrupted", "the operation goes on")),
-        };
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
         if json {
-            show::document(&document);
+            show::document(&self.document());
         }
-        if !message.is_empty() {
-            eprintln!("raincheck: {}", show::clean(&message));
+        self.explain("");
+        ExitCode::from(self.code())
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        match self {
+            Self::Sdk(error) => code_of(error),
+            Self::Usage(_) => USAGE,
+            Self::Interrupted => INTERRUPTED,
         }
-        ExitCode::from(code)
+    }
+
+    /// Says on stderr what went wrong; who was interrupted knows that.
+    pub(crate) fn explain(&self, which: &str) {
+        let message = match self {
+            Self::Sdk(error) => explain(error),
+            Self::Usage(message) => message.clone(),
+            Self::Interrupted => return,
+        };
+        eprintln!("raincheck: {which}{}", show::clean(&message));
+    }
+
+    /// The one document of `--json`: the view of an ended operation, the server's problem, or an error.
+    pub(crate) fn document(&self) -> Value {
+        match self {
+            Self::Sdk(error) => document_of(error),
+            Self::Usage(_) | Self::Interrupted => json!({"error": self.error()}),
+        }
+    }
+
+    /// A code and a message: the server's own, if it has said one.
+    pub(crate) fn error(&self) -> Value {
+        let (code, message) = match self {
+            Self::Sdk(error) => (word_of(error).to_owned(), error.to_string()),
+            Self::Usage(message) => ("usage".to_owned(), message.clone()),
+            Self::Interrupted => ("interrupted".to_owned(), "the operation goes on".to_owned()),
+        };
+        json!({"code": code, "message": message})
     }
 }
 
@@ -94,12 +123,13 @@ fn explain(error: &Error) -> String {
 
 fn hint(error: &Error) -> Option<&'static str> {
     match error {
-        _ if error.is_connect() => {
-            Some("Does the server run, and is --url (RAINCHECK_URL) or --admin-url right?")
-        }
+        _ if error.is_connect() => Some(
+            "Does the server run, and is the URL right (--url or RAINCHECK_URL, --admin-url, or the one given)?",
+        ),
         _ if error.is_transport() => Some("Try again; the operation, if there is one, goes on."),
         _ if error.status() == Some(401) => Some(
-            "Give a key with --api-key or RAINCHECK_API_KEY, and the status URL as it was printed, in quotes.",
+            "Give a key with --api-key or RAINCHECK_API_KEY, and the status URL as it was printed, in quotes; \
+             other APIs may want a --header.",
         ),
         _ if error.status() == Some(403) => {
             Some("This key may not do this; ask for one with the right role.")
@@ -114,7 +144,6 @@ fn hint(error: &Error) -> Option<&'static str> {
     }
 }
 
-/// The one document of `--json`: the view of an ended operation, or else the server's problem.
 fn document_of(error: &Error) -> Value {
     if (error.is_failed() || error.is_canceled() || error.is_timeout())
         && let Some(view) = error.view()
@@ -124,15 +153,21 @@ fn document_of(error: &Error) -> Value {
     if let Some(problem) = error.problem() {
         return json!(problem);
     }
-    let code = match error {
+    json!({"error": {"code": word_of(error), "message": error.to_string()}})
+}
+
+fn word_of(error: &Error) -> &str {
+    let theirs = match error.view().and_then(|view| view.error.as_ref()) {
+        Some(reason) if error.is_failed() || error.is_canceled() => Some(reason.code.as_str()),
+        _ => error.problem().map(|problem| problem.code.as_str()),
+    };
+    match error {
+        _ if theirs.is_some_and(|code| !code.is_empty()) => theirs.unwrap_or_default(),
+        _ if error.is_failed() => "failed",
+        _ if error.is_canceled() => "canceled",
         _ if error.is_timeout() => "timed-out",
         _ if error.is_transport() => "unreachable",
         _ if error.is_usage() => "usage",
         _ => "refused",
-    };
-    plain(code, &error.to_string())
-}
-
-fn plain(code: &str, message: &str) -> Value {
-    json!({"error": {"code": code, "message": message}})
+    }
 }

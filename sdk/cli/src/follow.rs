@@ -1,18 +1,21 @@
-//! `raincheck status`, `wait` and `cancel`: an operation by its status URL.
+//! `raincheck status`, `wait` and `cancel`: operations by their status URLs.
 
+use std::future::ready;
 use std::process::ExitCode;
 
-use raincheck::Operation;
+use raincheck::{Client, Operation, ResumeToken};
 use serde_json::{Value, json};
 
 use crate::args::{Server, Target, Wait};
 use crate::exit::{self, Failure};
-use crate::progress::Progress;
-use crate::show;
+use crate::progress::Board;
+use crate::resume::Resume;
 use crate::start::client;
+use crate::watch::{Begun, conclude, watch};
+use crate::{access, several, show};
 
 pub(crate) async fn status(server: &Server, target: &Target, json: bool) -> Result<ExitCode, Failure> {
-    let mut operation = attach(server, target)?;
+    let mut operation = client(&server.url, server)?.attach_url::<Value>(&target.status_url)?;
     let status = operation.poll().await?;
     match operation.view() {
         Some(view) if json => show::document(&show::body(view)),
@@ -23,23 +26,8 @@ pub(crate) async fn status(server: &Server, target: &Target, json: bool) -> Resu
     Ok(exit::of_status(status))
 }
 
-pub(crate) async fn wait(server: &Server, command: &Wait, json: bool) -> Result<ExitCode, Failure> {
-    let mut operation = attach(server, &command.target)?;
-    if let Some(timeout) = command.timeout {
-        operation = operation.timeout(timeout);
-    }
-    // Later polls are repeated for as long as it takes. If not even the first one gets through, then more
-    // likely the URL is wrong or the server does not run, and the user should know now.
-    if let Err(error) = operation.poll().await
-        && !error.is_unavailable()
-    {
-        return Err(error.into());
-    }
-    to_the_end(operation, "", json).await
-}
-
 pub(crate) async fn cancel(server: &Server, target: &Target, json: bool) -> Result<ExitCode, Failure> {
-    let mut operation = attach(server, target)?;
+    let mut operation = client(&server.url, server)?.attach_url::<Value>(&target.status_url)?;
     let status = operation.cancel().await?;
     if json {
         show::document(&json!({"id": operation.id(), "status": status}));
@@ -49,46 +37,52 @@ pub(crate) async fn cancel(server: &Server, target: &Target, json: bool) -> Resu
     Ok(ExitCode::SUCCESS)
 }
 
-/// Watches an operation until it ends, and prints its output; Ctrl-C stops the watching, not the operation.
-pub(crate) async fn to_the_end(
-    mut operation: Operation<Value>,
-    action: &str,
-    json: bool,
-) -> Result<ExitCode, Failure> {
-    let token = operation.token();
-    let watched = tokio::select! {
-        watched = watch(&mut operation, action) => watched,
-        _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
-    };
-    let goes_on = match &watched {
-        Err(Failure::Interrupted) => true,
-        Err(Failure::Sdk(error)) => error.is_timeout() || error.is_transport(),
-        _ => false,
-    };
-    if goes_on {
-        // The newest URL; the one that was typed may have moved.
-        let token = if operation.id().is_some() { operation.token() } else { token };
-        eprintln!("not ended yet; go on with: {}", show::wait_command(token.url()));
+pub(crate) async fn wait(server: &Server, command: &Wait, json: bool) -> Result<ExitCode, Failure> {
+    let mut builder = Client::builder(&server.url);
+    if let Some(key) = server.key() {
+        builder = builder.api_key(key);
     }
-    watched?;
-    let view = operation.view().cloned();
-    let output = operation.await?;
-    match view {
-        Some(view) if json => show::document(&show::body(&view)),
-        _ => show::document(&output),
+    let client = access::configure(builder, &command.access)?.build()?;
+    let headers = access::headers(&command.access)?;
+    let urls = &command.status_urls;
+    let resume = match &command.resume {
+        Some(path) if urls.is_empty() => Resume::whatever(path)?,
+        path => Resume::open(path.as_deref(), urls.iter().map(|url| format!("wait {url}")).collect())?,
+    };
+    let mut operations = Vec::new();
+    for index in 0..resume.len() {
+        let token = match (resume.slot(index).token(), urls.get(index)) {
+            (Some(token), _) => token,
+            (None, Some(url)) => ResumeToken::from_url(url)?,
+            (None, None) => continue,
+        };
+        operations.push((index, attach(&client, command, &headers, token)?));
     }
-    Ok(ExitCode::SUCCESS)
+    let board = Board::new(operations.len());
+    let tasks = operations.into_iter().map(|(index, operation)| {
+        watch(ready(Ok(Begun::Attached(operation))), board.progress(index, ""), resume.slot(index))
+    });
+    let mut tasks: Vec<_> = tasks.collect();
+    match tasks.pop() {
+        Some(only) if tasks.is_empty() => conclude(only.await, &resume, json).await,
+        last => Ok(several::follow(&board, &resume, tasks.into_iter().chain(last)).await),
+    }
 }
 
-async fn watch(operation: &mut Operation<Value>, action: &str) -> Result<(), Failure> {
-    let mut progress = Progress::new(action);
-    let mut updates = operation.updates();
-    while let Some(view) = updates.next().await {
-        progress.show(&view?);
+/// An operation with the headers that its API wants to see.
+fn attach(
+    client: &Client,
+    command: &Wait,
+    headers: &[(String, String)],
+    token: ResumeToken,
+) -> Result<Operation<Value>, Failure> {
+    let mut request = client.request("GET", token.url())?;
+    for (name, value) in headers {
+        request = request.header(name, value);
     }
-    Ok(())
-}
-
-fn attach(server: &Server, target: &Target) -> Result<Operation<Value>, Failure> {
-    Ok(client(&server.url, server)?.attach_url(&target.status_url)?)
+    let mut start = client.operation(request);
+    if let Some(timeout) = command.timeout {
+        start = start.timeout(timeout);
+    }
+    Ok(start.attach(token)?)
 }

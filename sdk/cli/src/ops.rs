@@ -16,13 +16,18 @@ use crate::{input, show, table};
 #[derive(Debug, Subcommand)]
 pub(crate) enum OpsCommand {
     /// List operations, newest first
+    #[command(
+        after_help = "Example:\n  raincheck ops list --status Running --created-after 2026-11-24T08:00:00Z"
+    )]
     List(List),
     /// Show one operation with its input
+    #[command(after_help = "Example:\n  raincheck ops show 0198f3a0-…")]
     Show {
         /// The operation's id
         id: String,
     },
     /// Show what an operation has done so far
+    #[command(after_help = "Example:\n  raincheck ops journal 0198f3a0-… --after 40")]
     Journal {
         /// The operation's id
         id: String,
@@ -31,16 +36,21 @@ pub(crate) enum OpsCommand {
         after: Option<u64>,
     },
     /// Ask an operation to stop
+    #[command(after_help = "Example:\n  raincheck ops cancel 0198f3a0-…")]
     Cancel {
         /// The operation's id
         id: String,
     },
     /// End an operation at once, without clean-up
+    #[command(after_help = "Example:\n  raincheck ops terminate 0198f3a0-…")]
     Terminate {
         /// The operation's id
         id: String,
     },
     /// Send an event to an operation
+    #[command(
+        after_help = "Example:\n  raincheck ops send-event 0198f3a0-… decision --data '{\"approved\": true}'"
+    )]
     SendEvent {
         /// The operation's id
         id: String,
@@ -51,6 +61,7 @@ pub(crate) enum OpsCommand {
         data: String,
     },
     /// Make links to an operation; each is a secret
+    #[command(after_help = "Example:\n  raincheck ops links 0198f3a0-… status event:decision")]
     Links {
         /// The operation's id
         id: String,
@@ -59,6 +70,7 @@ pub(crate) enum OpsCommand {
         rights: Vec<String>,
     },
     /// Remove an operation that has ended, before its retention is over
+    #[command(after_help = "Example:\n  raincheck ops purge 0198f3a0-…")]
     Purge {
         /// The operation's id
         id: String,

@@ -1,6 +1,6 @@
 //! What goes to stdout: one JSON document for scripts, or lines for people.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use raincheck::{StatusView, View};
 use serde::Serialize;
@@ -10,6 +10,21 @@ use serde_json::Value;
 pub(crate) fn document(value: &impl Serialize) {
     let text = serde_json::to_string_pretty(value).expect("JSON values and views always serialize");
     line(&text);
+}
+
+/// One document among several: on a line of its own.
+pub(crate) fn compact(value: &impl Serialize) {
+    line(&serde_json::to_string(value).expect("JSON values and views always serialize"));
+}
+
+/// Prints what is no JSON as it came, except to a terminal, which it could steer.
+pub(crate) fn raw(bytes: &[u8]) {
+    let mut stdout = std::io::stdout();
+    if stdout.is_terminal() {
+        line(&clean(&String::from_utf8_lossy(bytes)));
+    } else {
+        let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    }
 }
 
 /// Prints one line, or several.
@@ -32,7 +47,12 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// How to go on with an operation. A quote in a server's URL must not end the quotes of the user's shell.
 pub(crate) fn wait_command(url: &str) -> String {
-    format!("raincheck wait '{}'", url.replace('\'', "%27"))
+    format!("raincheck wait {}", quoted(url))
+}
+
+/// A URL as a word of the shell.
+pub(crate) fn quoted(url: &str) -> String {
+    format!("'{}'", clean(url).replace('\'', "%27"))
 }
 
 /// A status as the server wrote it, for `--json`.

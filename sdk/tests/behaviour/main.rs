@@ -15,6 +15,7 @@ mod metrics;
 mod outcome;
 mod pace;
 mod poll;
+mod request;
 mod resume;
 mod secrets;
 mod start;

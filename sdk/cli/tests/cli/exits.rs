@@ -82,6 +82,7 @@ async fn a_server_that_hangs_exits_with_3_once_the_time_is_over() {
     let run = run(&server.uri(), &["wait", &status_url(&server), "--timeout", "1s"]).await;
 
     assert_eq!(run.code, 3, "{run:?}");
+    assert!(run.err.contains(&format!("raincheck wait '{}'", status_url(&server))), "{run:?}");
 }
 
 #[tokio::test]
@@ -109,6 +110,7 @@ async fn a_server_that_is_not_there_exits_with_4_and_a_hint() {
 
     assert_eq!(waited.code, 4, "{waited:?}");
     assert!(waited.err.contains("no connection to the server") && waited.err.contains("--url"), "{waited:?}");
+    assert!(!waited.err.contains("not ended yet"), "{waited:?}");
     assert_eq!((json.code, &json.json()["error"]["code"]), (4, &json!("unreachable")));
 }
 

@@ -5,5 +5,9 @@
 mod exits;
 mod follow;
 mod ops;
+mod pages;
+mod poll;
+mod resume;
+mod several;
 mod start;
 mod support;

@@ -74,6 +74,11 @@ pub(crate) fn answer(status: u16, body: Value) -> ResponseTemplate {
     if status == 202 { answer.insert_header("retry-after", "0") } else { answer }
 }
 
+/// A bare 202: come to this place at once.
+pub(crate) fn accepted(location: &str) -> ResponseTemplate {
+    ResponseTemplate::new(202).insert_header("location", location).insert_header("retry-after", "0")
+}
+
 pub(crate) fn succeeded() -> ResponseTemplate {
     answer(200, with(view("Succeeded"), "output", json!({"outcome": "Approved"})))
 }
@@ -90,7 +95,13 @@ pub(crate) fn status_url(server: &MockServer) -> String {
 }
 
 /// Answers in this order; the last one is repeated.
-struct Script(Vec<ResponseTemplate>, AtomicUsize);
+pub(crate) struct Script(Vec<ResponseTemplate>, AtomicUsize);
+
+impl Script {
+    pub(crate) fn new(answers: impl IntoIterator<Item = ResponseTemplate>) -> Self {
+        Self(answers.into_iter().collect(), AtomicUsize::new(0))
+    }
+}
 
 impl Respond for Script {
     fn respond(&self, _: &Request) -> ResponseTemplate {
@@ -100,8 +111,7 @@ impl Respond for Script {
 }
 
 pub(crate) async fn polls(server: &MockServer, answers: impl IntoIterator<Item = ResponseTemplate>) {
-    let script = Script(answers.into_iter().collect(), AtomicUsize::new(0));
-    Mock::given(method("GET")).and(path(STATUS_PATH)).respond_with(script).mount(server).await;
+    Mock::given(method("GET")).and(path(STATUS_PATH)).respond_with(Script::new(answers)).mount(server).await;
 }
 
 /// A server that accepts the start of `countdown` and then answers polls like this.
