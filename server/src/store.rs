@@ -32,8 +32,9 @@ pub trait Store: Send + Sync + 'static {
     /// The same id again is a replay too, so that the call can be repeated.
     fn accept(&self, new: NewOperation) -> Answer<'_, Accepted>;
 
-    /// What the key stands for, without accepting anything: [`Accepted::Replayed`], [`Accepted::KeyReused`], or nothing.
-    fn recall(&self, idempotency: Idempotency) -> Answer<'_, Option<Accepted>>;
+    /// What [`accept`](Self::accept) would answer instead of accepting such an operation now, without accepting it:
+    /// [`Accepted::Replayed`], [`Accepted::KeyReused`], [`Accepted::Full`], or nothing.
+    fn foresee(&self, candidate: Candidate) -> Answer<'_, Option<Accepted>>;
 
     /// Writes what a run has to say: its journal entries, its published status, its end; all or nothing.
     ///
@@ -45,6 +46,15 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Once this returns, the signal is durable, and the owner will hear of it.
     fn signal(&self, id: OperationId, signal: Signal, now: Timestamp) -> Answer<'_, Signaled>;
+
+    /// What [`signal`](Self::signal) would answer instead of writing such an event now, without writing it: anything but
+    /// [`Signaled::Done`], or nothing. `waiting` is as in [`Signal::Event`].
+    fn foresee_event(
+        &self,
+        id: OperationId,
+        once: Option<EventKey>,
+        waiting: u64,
+    ) -> Answer<'_, Option<Signaled>>;
 
     /// The operation as it is now: never older than anything that any reader has been shown.
     fn read(&self, id: OperationId) -> Answer<'_, Option<Found>>;
@@ -88,6 +98,19 @@ pub struct NewOperation {
     pub operation: Operation,
     /// What the caller gave; the journal's first entry.
     pub input: Json,
+    /// The caller's idempotency key.
+    pub idempotency: Option<Idempotency>,
+    /// How many operations may be active.
+    pub limits: ActiveLimits,
+}
+
+/// What decides whether an operation would be accepted, except for its input.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The action that would be started.
+    pub action: Arc<str>,
+    /// Who would start it.
+    pub caller: Arc<str>,
     /// The caller's idempotency key.
     pub idempotency: Option<Idempotency>,
     /// How many operations may be active.

@@ -157,7 +157,7 @@ impl<A: Action> Handler for A {
 ///
 /// # Errors
 /// The first place where it is not.
-pub(super) fn fit<T: DeserializeOwned>(json: &str) -> Result<(), Vec<InvalidField>> {
+pub(crate) fn fit<T: DeserializeOwned>(json: &str) -> Result<(), Vec<InvalidField>> {
     let mut json = serde_json::Deserializer::from_str(json);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Ok(_) => Ok(()),

@@ -17,6 +17,7 @@ use super::problem::Problem;
 use super::status::json;
 use super::view::{self, Reference};
 use super::{App, cancel as cancelling, events};
+use crate::action::fit;
 use crate::auth::Caller;
 use crate::capability::Right;
 use crate::journal::Entry;
@@ -103,11 +104,9 @@ pub(crate) async fn links<B: Buf, E>(
     let caller = require(&app, &call, Caller::may_operate).await?;
     let operation = find(&app, &id, &caller).await?;
     let limits = &app.settings.limits;
-    let input =
-        Input::new(body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?);
-    input.content()?;
-    let MintLinks { rights } = serde_json::from_str(&input.text)
-        .map_err(|_| Problem::new(ProblemCode::InvalidInput, "expected {\"rights\": [\"cancel\", …]}"))?;
+    let body = body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?;
+    let asked = Input::read(&call, body, None, fit::<MintLinks>).value?;
+    let MintLinks { rights } = asked.read().map_err(|error| Problem::internal().caused_by(error))?;
     // The public listener is where links lead, and this request came to another one.
     let mut links = BTreeMap::new();
     for word in rights {

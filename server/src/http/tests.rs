@@ -6,6 +6,7 @@ mod errors;
 mod events;
 mod idempotency;
 mod management;
+mod order;
 mod start;
 mod status;
 mod wait;

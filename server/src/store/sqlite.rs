@@ -16,8 +16,8 @@ use self::shown::Shown;
 use self::writer::Write;
 use super::keys::{KeyStore, StoredKey};
 use super::{
-    Accepted, Answer, Appended, Change, Claim, Claimed, Filter, Found, Idempotency, Listener, NewOperation,
-    Signal, Signaled, Store, StoreError, Swept,
+    Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Found, Listener,
+    NewOperation, Signal, Signaled, Store, StoreError, Swept,
 };
 use crate::journal::Record;
 use crate::operation::{Operation, OperationId};
@@ -179,8 +179,17 @@ impl Store for SqliteStore {
         self.write(new)
     }
 
-    fn recall(&self, idempotency: Idempotency) -> Answer<'_, Option<Accepted>> {
-        self.write(accept::Recall(idempotency))
+    fn foresee(&self, candidate: Candidate) -> Answer<'_, Option<Accepted>> {
+        self.write(candidate)
+    }
+
+    fn foresee_event(
+        &self,
+        id: OperationId,
+        once: Option<EventKey>,
+        waiting: u64,
+    ) -> Answer<'_, Option<Signaled>> {
+        self.write(signal::Foresee { id, once, waiting })
     }
 
     fn active(&self) -> Answer<'_, Vec<(Arc<str>, u64)>> {

@@ -80,12 +80,11 @@ impl Memory {
         self.unowned.iter().filter_map(|id| self.live.get(id))
     }
 
-    pub(super) fn is_full(&self, operation: &Operation, limits: ActiveLimits) -> bool {
-        let ActiveLimits { total, action, caller } = limits;
+    pub(super) fn is_full(&self, action: &str, caller: &str, limits: ActiveLimits) -> bool {
         let count = |counts: &HashMap<Arc<str>, u64>, name| counts.get(name).copied().unwrap_or(0);
-        self.live.len() as u64 >= total
-            || count(&self.actions, &operation.action) >= action
-            || count(&self.callers, &operation.caller) >= caller
+        self.live.len() as u64 >= limits.total
+            || count(&self.actions, action) >= limits.action
+            || count(&self.callers, caller) >= limits.caller
     }
 
     pub(super) fn active_by_action(&self) -> Vec<(Arc<str>, u64)> {
