@@ -11,6 +11,7 @@ use super::call::Call;
 use super::problem::Problem;
 use crate::Json;
 use crate::content::{self, Content, ContentSecret};
+use crate::integers::with_integers;
 
 /// What a request's body may take up.
 #[derive(Debug, Clone, Copy)]
@@ -79,11 +80,23 @@ impl Input {
             Ok(text)
         });
         let value = check_type(call).and_then(|()| Ok(checked?)).and_then(|text| {
-            fits(&text).map_err(|fields| does_not_fit(was_empty, fields))?;
+            let text = fitting(text, fits).map_err(|fields| does_not_fit(was_empty, fields))?;
             // It was checked, so this is a bug.
             Json::parse(text).map_err(|error| Problem::internal().caused_by(error))
         });
         Self { content: content.or_else(|| secret.map(ContentSecret::nothing)), value }
+    }
+}
+
+/// The text, if it fits, or fits with its whole numbers written as integers.
+fn fitting(
+    text: String,
+    fits: impl Fn(&str) -> Result<(), Vec<InvalidField>>,
+) -> Result<String, Vec<InvalidField>> {
+    let Err(fields) = fits(&text) else { return Ok(text) };
+    match with_integers(&text) {
+        Some(text) if fits(&text).is_ok() => Ok(text),
+        _ => Err(fields),
     }
 }
 

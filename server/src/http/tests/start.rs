@@ -109,6 +109,29 @@ async fn an_empty_body_is_an_empty_object_if_the_input_allows_it() {
 }
 
 #[tokio::test]
+async fn a_whole_number_is_an_integer_however_it_is_written() {
+    let world = World::new().await;
+    let post =
+        async |key, body| world.post("/v1/actions/request-approval", &[("idempotency-key", key)], body).await;
+
+    let started = post("1", r#"{"subject":"2.0","timeoutSeconds":6.0e1}"#).await;
+    assert_eq!(started.status, 202, "{started:?}");
+    world.until(started.header("location"), |view| view["status"] == "Running").await;
+    let fraction = post("2", r#"{"subject":"x","timeoutSeconds":60.5}"#).await;
+    assert_eq!(
+        (&*fraction.code(), &fraction.json()["errors"][0]["pointer"]),
+        ("invalid-input", &"/timeoutSeconds".into())
+    );
+
+    // Equal to itself, and to nothing that is written in another way.
+    assert_eq!(
+        post("1", r#"{"timeoutSeconds":6.0e1,"subject":"2.0"}"#).await.header("idempotent-replayed"),
+        "true"
+    );
+    assert_eq!(post("1", r#"{"subject":"2.0","timeoutSeconds":60}"#).await.code(), "idempotency-key-reused");
+}
+
+#[tokio::test]
 async fn a_byte_order_mark_and_unknown_query_parameters_do_not_matter() {
     let world = World::new().await;
 
