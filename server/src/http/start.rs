@@ -24,7 +24,7 @@ use crate::auth::Caller;
 use crate::capability::Right;
 use crate::clock::after;
 use crate::content::idempotency_key;
-use crate::operation::Operation;
+use crate::operation::{Operation, State};
 use crate::operations::{Start, StartError, Started};
 use crate::store::{Found, Idempotency};
 
@@ -217,7 +217,11 @@ impl Accepted<'_> {
 
         let mut answer = match held {
             Some(_) if operation.state.is_terminal() => {
-                let mut answer = status::outcome(operation, None);
+                let succeeded = operation.state == State::Succeeded;
+                let mut answer = status::outcome(Arc::clone(&operation), None);
+                if succeeded && !self.rights.is_empty() {
+                    *answer.body_mut() = self.body(&base, &operation, View::new).into();
+                }
                 status::applied(&mut answer, held);
                 answer
             }

@@ -86,6 +86,38 @@ async fn links_are_given_to_those_who_may_have_them_and_open_what_they_name() {
 }
 
 #[tokio::test]
+async fn links_are_given_also_if_the_operation_ends_while_its_start_is_held() {
+    let world = World::new().await;
+    let headers = [("prefer", "wait=20"), ("idempotency-key", "once")];
+    let start = async || {
+        world.post("/v1/actions/request-approval?links=event:decision", &headers, r#"{"subject":"x"}"#).await
+    };
+    let decide = async {
+        let id = async {
+            loop {
+                let listed = world.admin(Method::GET, "/admin/v1/operations?status=Running", "").await;
+                if let Some(id) = listed.json()["operations"][0]["id"].as_str() {
+                    return id.to_owned();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let url = format!("/admin/v1/operations/{}/events/decision", id.await);
+        assert_eq!(world.admin(Method::POST, &url, r#"{"approved":true}"#).await.status, 202);
+    };
+
+    let (started, ()) = tokio::join!(start(), decide);
+    let replayed = start().await;
+
+    assert_eq!((started.status.as_u16(), &started.text), (200, &replayed.text));
+    let mut body = started.json();
+    assert!(body["links"].as_object_mut().unwrap().remove("event:decision").is_some());
+    body.as_object_mut().unwrap().remove("links");
+    let polled = world.get(started.header("location")).await;
+    assert_eq!((body, started.header("etag")), (polled.json(), polled.header("etag")));
+}
+
+#[tokio::test]
 async fn a_link_that_the_action_does_not_give_is_403_and_nothing_is_accepted() {
     let world = World::new().await;
 
