@@ -161,9 +161,7 @@ pub(crate) fn fit<T: DeserializeOwned>(json: &str) -> Result<(), Vec<InvalidFiel
     let mut json = serde_json::Deserializer::from_str(json);
     match serde_path_to_error::deserialize::<_, T>(&mut json) {
         Ok(_) => Ok(()),
-        Err(error) => {
-            Err(vec![InvalidField { pointer: pointer(error.path()), detail: misfit(error.inner()) }])
-        }
+        Err(error) => Err(vec![InvalidField::member(pointer(error.path()), misfit(error.inner()))]),
     }
 }
 

@@ -105,11 +105,7 @@ fn does_not_fit(was_empty: bool, fields: Vec<InvalidField>) -> Problem {
     if was_empty {
         return Problem::new(ProblemCode::MalformedJson, "the body is empty, and this takes an input");
     }
-    let detail = fields.first().map_or_else(String::new, |field| {
-        let place = if field.pointer.is_empty() { "the body" } else { &*field.pointer };
-        format!("{place}: {}", field.detail)
-    });
-    Problem::new(ProblemCode::InvalidInput, detail).with_errors(fields)
+    Problem::invalid(fields)
 }
 
 fn check_type(call: &Call) -> Result<(), Problem> {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Buf;
 use futures_util::Stream;
 use http::{HeaderValue, StatusCode, header};
-use raincheck_openapi::ProblemCode;
 use raincheck_openapi::management::{Links, MintLinks};
+use raincheck_openapi::{InvalidField, ProblemCode};
 use warp::reply::{Reply, Response};
 
 use super::access::{kept, require};
@@ -109,16 +109,17 @@ pub(crate) async fn links<B: Buf, E>(
     let MintLinks { rights } = asked.read().map_err(|error| Problem::internal().caused_by(error))?;
     // The public listener is where links lead, and this request came to another one.
     let mut links = BTreeMap::new();
-    for word in rights {
-        let right = right(&app, &operation, &word)?;
+    for (index, word) in rights.into_iter().enumerate() {
+        let right = right(&app, &operation, index, &word)?;
         links.insert(word, app.signer.link_url(&app.links_base, &operation, &right));
     }
     Ok(json(StatusCode::OK, view::json(&Links { links })))
 }
 
-fn right(app: &App, operation: &Operation, word: &str) -> Result<Right, Problem> {
+fn right(app: &App, operation: &Operation, index: usize, word: &str) -> Result<Right, Problem> {
     let right = word.parse().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput, "a right is `status`, `cancel` or `event:NAME`")
+        let expected = "expected `status`, `cancel` or `event:NAME`";
+        Problem::invalid(vec![InvalidField::member(format!("/rights/{index}"), expected)])
     })?;
     if let Right::Event(name) = &right {
         let action = app.operations.registry().find(&operation.action);
@@ -162,5 +163,5 @@ async fn find(app: &App, id: &str, caller: &Caller) -> Result<Arc<Operation>, Pr
 }
 
 fn unusable(name: &str, expected: &str) -> Problem {
-    Problem::new(ProblemCode::InvalidInput, format!("the query parameter `{name}` must be {expected}"))
+    Problem::invalid(vec![InvalidField::parameter(name, format!("expected {expected}"))])
 }

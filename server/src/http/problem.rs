@@ -96,9 +96,11 @@ impl Problem {
         )
     }
 
-    pub(crate) fn with_errors(mut self, errors: Vec<InvalidField>) -> Self {
-        self.errors = errors;
-        self
+    /// The answer to an input in which these places do not fit. The detail is about the first.
+    pub(crate) fn invalid(errors: Vec<InvalidField>) -> Self {
+        let told = |error: &InvalidField| format!("{}: {}", error.place(), error.detail);
+        let detail = errors.first().map_or_else(String::new, told);
+        Self { errors, ..Self::new(ProblemCode::InvalidInput, detail) }
     }
 
     pub(crate) const fn with_limit(mut self, limit: u64) -> Self {
