@@ -35,10 +35,7 @@ pub(crate) async fn start<B: Buf, E>(
     app: Arc<App>,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<Response, Problem> {
-    let action =
-        app.operations.registry().find(&action).cloned().ok_or_else(|| {
-            Problem::new(ProblemCode::UnknownAction, "this server has no action of that name")
-        })?;
+    let action = find(&app, &action)?;
     let caller = app.caller(&call).await?.ok_or_else(Problem::unauthenticated)?;
     let rights = permitted(&call, &caller, &action)?;
     let limits = &app.settings.limits;
@@ -56,6 +53,15 @@ pub(crate) async fn start<B: Buf, E>(
     let (operation, held) = wait(&app, &call, &caller, operation).await?;
     let accepted = Accepted { app: &app, call: &call, rights: &rights, replayed };
     Ok(accepted.answer(operation, held))
+}
+
+/// The action of that name.
+///
+/// # Errors
+/// 404 if there is none.
+pub(crate) fn find(app: &App, action: &str) -> Result<Arc<Registered>, Problem> {
+    let found = app.operations.registry().find(action).cloned();
+    found.ok_or_else(|| Problem::new(ProblemCode::UnknownAction, "this server has no action of that name"))
 }
 
 // Which further links the caller asks for. Checked before anything is accepted.
