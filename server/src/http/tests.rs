@@ -229,6 +229,11 @@ impl Answer {
         self.headers.get(name).unwrap_or_else(|| panic!("{name}: {self:?}")).to_str().unwrap()
     }
 
+    /// Whether it asks to come back at the pace of `request-approval`, which is two seconds, more or less.
+    fn is_paced(&self) -> bool {
+        ["1", "2", "3"].contains(&self.header("retry-after"))
+    }
+
     fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("{self:?}"))
     }
