@@ -12,8 +12,8 @@ use crate::engine::Engine;
 use crate::journal::Record;
 use crate::operation::{Operation, OperationId, Outcome, Problem};
 use crate::store::{
-    Accepted, ActiveLimits, Candidate, EventKey, Filter, Found, Idempotency, NewOperation, Signal, Signaled,
-    Store, StoreError,
+    Accepted, ActiveLimits, Candidate, EventKey, Filter, Found, Idempotency, NewOperation, Place, Signal,
+    Signaled, Store, StoreError,
 };
 use crate::watch::{Watch, Watchers};
 
@@ -251,7 +251,7 @@ impl Operations {
     pub(crate) async fn list(
         &self,
         filter: Filter,
-        before: Option<OperationId>,
+        before: Option<Place>,
         max: usize,
     ) -> Result<Vec<Arc<Operation>>, StoreError> {
         self.store.list(filter, before, max).await

@@ -72,13 +72,8 @@ pub trait Store: Send + Sync + 'static {
     /// Called once, before anything else.
     fn listen(&self, listener: Arc<dyn Listener>);
 
-    /// Up to `max` operations that `filter` lets through, newest first, older than `before`.
-    fn list(
-        &self,
-        filter: Filter,
-        before: Option<OperationId>,
-        max: usize,
-    ) -> Answer<'_, Vec<Arc<Operation>>>;
+    /// Up to `max` operations that `filter` lets through, newest first, from after the place `before`.
+    fn list(&self, filter: Filter, before: Option<Place>, max: usize) -> Answer<'_, Vec<Arc<Operation>>>;
 
     /// How many operations of each action are accepted and not ended; of actions that nobody knows, too.
     fn active(&self) -> Answer<'_, Vec<(Arc<str>, u64)>>;
@@ -94,7 +89,7 @@ pub trait Store: Send + Sync + 'static {
 /// An operation to accept.
 #[derive(Debug, Clone)]
 pub struct NewOperation {
-    /// Its first state.
+    /// Its first state. Its id begins with the time of its acceptance, unless it has a parent.
     pub operation: Operation,
     /// What the caller gave; the journal's first entry.
     pub input: Json,
@@ -280,6 +275,23 @@ pub struct Filter {
     pub updated_from: Option<Timestamp>,
     /// Changed before this time.
     pub updated_before: Option<Timestamp>,
+}
+
+/// The place of an operation in listings: by the time of its acceptance, then by its id. It never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When it was accepted. Not what its id says: a child's begins with the time of its parent.
+    pub created_at: Timestamp,
+    /// Its name.
+    pub id: OperationId,
+}
+
+impl Place {
+    /// The place of that operation.
+    #[must_use]
+    pub fn of(operation: &Operation) -> Self {
+        Self { created_at: operation.created_at, id: operation.id }
+    }
 }
 
 /// What a sweep did.

@@ -105,6 +105,7 @@ macro_rules! store_conformance {
                 a_change_is_told_to_the_listener_once_it_is_readable;
             listing:
                 the_newest_come_first_in_pages,
+                children_are_among_those_of_their_own_time,
                 each_part_of_a_filter_lets_only_its_own_through,
                 pages_stay_exact_while_operations_change;
             sweeping:

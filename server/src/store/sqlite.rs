@@ -17,7 +17,7 @@ use self::writer::Write;
 use super::keys::{KeyStore, StoredKey};
 use super::{
     Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Found, Listener,
-    NewOperation, Signal, Signaled, Store, StoreError, Swept,
+    NewOperation, Place, Signal, Signaled, Store, StoreError, Swept,
 };
 use crate::journal::Record;
 use crate::operation::{Operation, OperationId};
@@ -223,12 +223,7 @@ impl Store for SqliteStore {
         self.shown.listen(listener);
     }
 
-    fn list(
-        &self,
-        filter: Filter,
-        before: Option<OperationId>,
-        max: usize,
-    ) -> Answer<'_, Vec<Arc<Operation>>> {
+    fn list(&self, filter: Filter, before: Option<Place>, max: usize) -> Answer<'_, Vec<Arc<Operation>>> {
         self.query(list::List { filter, before, max })
     }
 

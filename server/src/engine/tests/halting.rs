@@ -6,7 +6,7 @@ use super::*;
 use crate::journal::Record;
 use crate::store::{
     Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Listener, NewOperation,
-    Signal, Signaled, StoreError, Swept,
+    Place as ListPlace, Signal, Signaled, StoreError, Swept,
 };
 
 /// A place in a call of the store.
@@ -142,12 +142,7 @@ impl Store for Halting {
         self.store.listen(listener);
     }
 
-    fn list(
-        &self,
-        filter: Filter,
-        before: Option<OperationId>,
-        max: usize,
-    ) -> Answer<'_, Vec<Arc<Operation>>> {
+    fn list(&self, filter: Filter, before: Option<ListPlace>, max: usize) -> Answer<'_, Vec<Arc<Operation>>> {
         self.store.list(filter, before, max)
     }
 
