@@ -1,6 +1,7 @@
 //! What the writer knows of every active operation, so that it decides without asking the database.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -75,9 +76,10 @@ impl Memory {
         self.live.keys().copied().collect()
     }
 
-    /// Those that nobody runs, oldest first.
-    pub(super) fn unowned(&self) -> impl Iterator<Item = &Live> {
-        self.unowned.iter().filter_map(|id| self.live.get(id))
+    /// Those that nobody runs, oldest first, from the one after `after` on.
+    pub(super) fn unowned_after(&self, after: Option<OperationId>) -> impl Iterator<Item = &Live> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.unowned.range((begin, Bound::Unbounded)).filter_map(|id| self.live.get(id))
     }
 
     pub(super) fn is_full(&self, action: &str, caller: &str, limits: ActiveLimits) -> bool {
