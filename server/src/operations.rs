@@ -279,6 +279,11 @@ impl Operations {
         Ok(active.filter(|(action, _)| self.registry.find(action).is_none()).collect())
     }
 
+    /// What an operator should look after in the store, in a sentence each.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        self.store.complaints()
+    }
+
     /// From now on nothing is accepted, and nobody is held.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);

@@ -78,6 +78,11 @@ pub trait Store: Send + Sync + 'static {
     /// How many operations of each action are accepted and not ended; of actions that nobody knows, too.
     fn active(&self) -> Answer<'_, Vec<(Arc<str>, u64)>>;
 
+    /// What an operator should look after, in a sentence each. Nothing, nearly always; never waits.
+    fn complaints(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Does up to `max` of what is due by now: ends operations past their deadline, turns those past their
     /// retention into tombstones, and forgets tombstones. Says when to come back.
     fn sweep(&self, now: Timestamp, max: usize) -> Answer<'_, Swept>;

@@ -140,7 +140,7 @@ pub(crate) async fn metrics(call: Arc<Call>, app: Arc<App>) -> Result<Response, 
 }
 
 /// Whether this process can take work: it does not drain, and its store answers. Operations of actions that nobody
-/// here knows are no reason to stay away, but the operator should hear of them.
+/// here knows are no reason to stay away, but the operator should hear of them, as of what the store complains of.
 pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Problem> {
     if app.operations.is_draining() {
         return Err(Problem::draining());
@@ -148,7 +148,8 @@ pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Problem> {
     let unknown = app.operations.of_unknown_actions().await?;
     let waiting =
         unknown.iter().map(|(action, count)| format!("{count} operations wait for action {action}\n"));
-    let text: String = std::iter::once("ready\n".to_owned()).chain(waiting).collect();
+    let complaints = app.operations.complaints().into_iter().map(|complaint| complaint + "\n");
+    let text: String = std::iter::once("ready\n".to_owned()).chain(waiting).chain(complaints).collect();
     Ok(text.into_response())
 }
 

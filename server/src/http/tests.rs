@@ -62,10 +62,18 @@ impl World {
     }
 
     async fn with(settings: HttpSettings, limits: Limits) -> Self {
+        Self::on(settings, limits, |options| options).await
+    }
+
+    async fn on(
+        settings: HttpSettings,
+        limits: Limits,
+        change: impl FnOnce(SqliteOptions) -> SqliteOptions,
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let clock = ManualClock::at("2026-11-24T08:00:00Z".parse().unwrap());
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
-        let store = Arc::new(SqliteStore::open(SqliteOptions::new(directory.path())).unwrap());
+        let store = Arc::new(SqliteStore::open(change(SqliteOptions::new(directory.path()))).unwrap());
         let signer = Arc::new(Signer::new(store.link_secrets().await.unwrap()).unwrap());
         let mut registry = Registry::default();
         registry.register(Countdown, Duration::ZERO).unwrap();

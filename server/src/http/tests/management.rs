@@ -185,6 +185,23 @@ async fn reads_need_observe_and_the_rest_operate() {
 }
 
 #[tokio::test]
+async fn readiness_tells_of_a_wal_that_is_too_long() {
+    let ready = async |large_wal| {
+        let options = |options: SqliteOptions| options.large_wal(large_wal);
+        let world = World::on(HttpSettings::default(), Limits::default(), options).await;
+        world.approval().await;
+        // Answered after the commit that is counted.
+        world.store.active().await.unwrap();
+        let answer = world.admin(Method::GET, "/readyz", "").await;
+        assert_eq!(answer.status, 200);
+        answer.text
+    };
+
+    assert_eq!(ready(256 << 20).await, "ready\n");
+    assert!(ready(1).await.starts_with("ready\nthe store's WAL has "));
+}
+
+#[tokio::test]
 async fn a_problem_of_this_listener_has_its_page_on_the_public_one() {
     let world = World::new().await;
     let connection = Connection::plain("127.0.0.1:8081".parse().unwrap(), "127.0.0.1:5".parse().unwrap());
