@@ -71,10 +71,11 @@ impl Input {
         secret: Option<&ContentSecret>,
         fits: impl Fn(&str) -> Result<(), Vec<InvalidField>>,
     ) -> Self {
-        let was_empty = body.iter().all(u8::is_ascii_whitespace);
-        let text = if was_empty { Ok("{}".to_owned()) } else { content::text(body) };
+        let mut was_empty = false;
         let mut content = None;
-        let checked = text.and_then(|text| {
+        let checked = content::text(body).and_then(|text| {
+            was_empty = text.bytes().all(|byte| byte.is_ascii_whitespace());
+            let text = if was_empty { "{}".to_owned() } else { text };
             let read = Content::parse(&text)?;
             content = secret.map(|secret| secret.content(&read));
             Ok(text)
@@ -219,7 +220,9 @@ mod tests {
         let content = |body: &[u8]| Input::read(&call(&[]), body.into(), Some(&secret), |_| Ok(())).content;
 
         assert_eq!(content(b"{\"a\":1}"), content(b" { \"a\" : 1 }"));
-        assert_eq!(content(b""), content(b"{}"));
+        for empty in [&b""[..], b" \n", b"\xef\xbb\xbf"] {
+            assert_eq!(content(empty), content(b"{}"));
+        }
         for broken in [&b"{\"a\":1"[..], b"\xff", b"{\"a\":1,\"a\":1}"] {
             assert_eq!(content(broken), Some(secret.nothing()));
         }
