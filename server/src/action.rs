@@ -16,6 +16,7 @@ mod registry;
 mod retry;
 mod settings;
 mod step;
+mod strict;
 
 pub use branch::Branch;
 pub use context::Context;

@@ -40,6 +40,20 @@ async fn json_that_does_not_fit_is_422_with_the_place() {
 
     assert_eq!((answer.status.as_u16(), &*answer.code()), (422, "invalid-input"));
     assert_eq!(answer.json()["errors"][0]["pointer"], "/timeoutSeconds");
+    let none = world.post(START, &[], r#"{"subject":"x","timeoutSeconds":0}"#).await;
+    assert_eq!(
+        (&*none.code(), &none.json()["errors"][0]["pointer"]),
+        ("invalid-input", &"/timeoutSeconds".into())
+    );
+    for steps in [r#"{"seconds":0,"steps":0}"#, r#"{"seconds":0,"steps":1001}"#] {
+        let answer = world.post("/v1/actions/countdown", &[], steps).await;
+        assert_eq!(
+            (&*answer.code(), &answer.json()["errors"][0]["pointer"]),
+            ("invalid-input", &"/steps".into())
+        );
+    }
+    let array = world.post(START, &[], r#"["x"]"#).await;
+    assert_eq!((array.status.as_u16(), &*array.code()), (422, "invalid-input"));
 }
 
 #[tokio::test]
