@@ -52,7 +52,32 @@ fn none<T>() -> Option<T> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct InvalidField {
     /// Where it is: a JSON Pointer (RFC 6901) into the request body.
-    pub pointer: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = true)]
+    pub pointer: Option<String>,
+    /// Which query parameter it is, in place of a pointer; only on the management listener.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(ignore)]
+    pub parameter: Option<String>,
     /// What is wrong with it.
     pub detail: String,
+}
+
+impl InvalidField {
+    /// A member of the body, by its JSON Pointer.
+    pub fn member(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
+    }
+
+    /// A query parameter, by its name.
+    pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: None, parameter: Some(name.into()), detail: detail.into() }
+    }
+
+    /// What it is, for people.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        let place = self.parameter.as_deref().or(self.pointer.as_deref());
+        place.filter(|place| !place.is_empty()).unwrap_or("the body")
+    }
 }

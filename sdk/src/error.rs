@@ -297,7 +297,7 @@ impl Error {
                 write!(f, " ({})", problem.code)?;
             }
             for field in &problem.errors {
-                write!(f, "; {}: {}", field.pointer, field.detail)?;
+                write!(f, "; {}: {}", field.place(), field.detail)?;
             }
         } else if let Some(error) = self.view().and_then(|view| view.error.as_ref()) {
             write!(f, ": {} ({})", self.legible(&error.message), error.code)?;

@@ -16,11 +16,13 @@ mod registry;
 mod retry;
 mod settings;
 mod step;
+mod strict;
 
 pub use branch::Branch;
 pub use context::Context;
 pub use failure::{Failure, FailureKind};
 pub use registered::Registered;
+pub(crate) use registered::fit;
 pub use registry::{Registry, RegistryError};
 pub use retry::RetryPolicy;
 pub use settings::{EventSettings, Pace, Settings};

@@ -195,6 +195,12 @@ impl ContentSecret {
         hash.finalize().into_bytes().into()
     }
 
+    /// What stands for a body that cannot be read: not the hash of any content.
+    #[must_use]
+    pub fn nothing(&self) -> [u8; 32] {
+        self.hash("nothing", &[]).finalize().into_bytes().into()
+    }
+
     /// The hash of a start's idempotency key, in the scope of its caller and action.
     #[must_use]
     pub fn start_key(&self, caller: &str, action: &str, key: &str) -> [u8; 32] {

@@ -22,6 +22,7 @@ pub mod content;
 mod document;
 mod engine;
 pub mod http;
+mod integers;
 pub mod journal;
 mod json;
 pub mod operation;

@@ -12,8 +12,8 @@ use crate::engine::Engine;
 use crate::journal::Record;
 use crate::operation::{Operation, OperationId, Outcome, Problem};
 use crate::store::{
-    Accepted, ActiveLimits, EventKey, Filter, Found, Idempotency, NewOperation, Signal, Signaled, Store,
-    StoreError,
+    Accepted, ActiveLimits, Candidate, EventKey, Filter, Found, Idempotency, NewOperation, Place, Signal,
+    Signaled, Store, StoreError,
 };
 use crate::watch::{Watch, Watchers};
 
@@ -129,14 +129,9 @@ impl Operations {
         }
         let Start { caller, input, idempotency, tracking_id, traceparent } = start;
         let now = self.clock.now();
-        let settings = action.settings();
         let accepted = action.accepted(OperationId::new(now), caller, self.link_key, now);
         let operation = Operation { tracking_id, traceparent, ..accepted };
-        let limits = ActiveLimits {
-            total: self.limits.active,
-            action: settings.max_active,
-            caller: self.limits.active_per_caller,
-        };
+        let limits = self.active_limits(action);
         match self.engine.submit(NewOperation { operation, input, idempotency, limits }).await? {
             Accepted::New(operation, _) => Ok(Started::New(operation)),
             Accepted::Replayed(found) => Ok(Started::Replayed(found)),
@@ -145,16 +140,25 @@ impl Operations {
         }
     }
 
-    /// What an idempotency key stands for, without starting anything: for a start whose input does not fit, because
-    /// the key is looked at first.
+    /// What a start of `action` would come to whose input cannot be taken: the operation that its idempotency key
+    /// stands for, or what is said of the start before its input is.
     ///
     /// # Errors
-    /// [`StartError::KeyReused`], or the store's.
-    pub(crate) async fn recall(&self, idempotency: Idempotency) -> Result<Option<Found>, StartError> {
-        match self.store.recall(idempotency).await? {
+    /// Every [`StartError`].
+    pub(crate) async fn foresee(
+        &self,
+        action: &Registered,
+        caller: &Arc<str>,
+        idempotency: Option<Idempotency>,
+    ) -> Result<Option<Found>, StartError> {
+        let limits = self.active_limits(action);
+        let (action, caller) = (Arc::clone(action.name()), Arc::clone(caller));
+        match self.store.foresee(Candidate { action, caller, idempotency, limits }).await? {
             Some(Accepted::Replayed(found)) => Ok(Some(found)),
             Some(Accepted::KeyReused) => Err(StartError::KeyReused),
-            Some(Accepted::New(..) | Accepted::Full) | None => Ok(None),
+            _ if self.is_draining() => Err(StartError::Draining),
+            Some(Accepted::Full) => Err(StartError::Full),
+            Some(Accepted::New(..)) | None => Ok(None),
         }
     }
 
@@ -228,6 +232,18 @@ impl Operations {
         self.store.signal(id, signal, self.clock.now()).await
     }
 
+    /// What is to be said of an event before its body is, if anything is: it came before, or it comes too late.
+    ///
+    /// # Errors
+    /// If the store fails.
+    pub(crate) async fn foresee_event(
+        &self,
+        id: OperationId,
+        once: Option<EventKey>,
+    ) -> Result<Option<Signaled>, StoreError> {
+        self.store.foresee_event(id, once, self.limits.waiting_events).await
+    }
+
     /// A page of operations, newest first.
     ///
     /// # Errors
@@ -235,7 +251,7 @@ impl Operations {
     pub(crate) async fn list(
         &self,
         filter: Filter,
-        before: Option<OperationId>,
+        before: Option<Place>,
         max: usize,
     ) -> Result<Vec<Arc<Operation>>, StoreError> {
         self.store.list(filter, before, max).await
@@ -263,6 +279,11 @@ impl Operations {
         Ok(active.filter(|(action, _)| self.registry.find(action).is_none()).collect())
     }
 
+    /// What an operator should look after in the store, in a sentence each.
+    pub(crate) fn complaints(&self) -> Vec<String> {
+        self.store.complaints()
+    }
+
     /// From now on nothing is accepted, and nobody is held.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -273,6 +294,14 @@ impl Operations {
     #[must_use]
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    fn active_limits(&self, action: &Registered) -> ActiveLimits {
+        ActiveLimits {
+            total: self.limits.active,
+            action: action.settings().max_active,
+            caller: self.limits.active_per_caller,
+        }
     }
 
     // A status that is pending comes out sooner while somebody waits for it.

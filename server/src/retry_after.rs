@@ -31,10 +31,14 @@ impl Bounds {
 /// others, so that those who started together do not ask together for ever. `dice` is random, from 0 up to 1.
 pub(crate) fn paced(pace: Pace, bounds: Bounds, dice: f64) -> u32 {
     let Pace { seconds } = pace;
-    // A tenth more or less. Below five seconds that is less than a second, and whole seconds are all there is.
+    // A tenth more or less. Whole seconds are all there is, so what is between two of them becomes either one, each as
+    // often as the mean needs: rounded, a pace of a few seconds would be the same for all.
+    let dice = dice.clamp(0.0, 1.0);
     let tenth = f64::from(seconds) / 10.0;
-    let spread = f64::from(seconds) + tenth * (dice.clamp(0.0, 1.0) * 2.0 - 1.0);
-    bounds.hold(spread.round() as u32)
+    let spread = f64::from(seconds) + tenth * (dice * 2.0 - 1.0);
+    // The same throw once more: its first digits have chosen the place, those after them are as random.
+    let up = (dice * 4096.0).fract() < spread.fract();
+    bounds.hold((spread as u32).saturating_add(up.into()))
 }
 
 /// The seconds that an answer asks for which was held, or that has the outcome at hand.
@@ -59,6 +63,24 @@ mod tests {
         let pace = |dice| paced(Pace { seconds: 60 }, Bounds::default(), dice);
 
         assert_eq!((pace(0.0), pace(0.5), pace(0.999)), (54, 60, 66));
+    }
+
+    #[test]
+    fn a_pace_of_a_few_seconds_is_spread_too_and_kept_in_the_mean() {
+        for (seconds, others) in [(2, 0.1), (5, 0.25)] {
+            let throws = 100_000;
+            let asked: Vec<u32> = (0..throws)
+                .map(|throw| paced(Pace { seconds }, Bounds::default(), f64::from(throw) / f64::from(throws)))
+                .collect();
+
+            let share = |wanted: u32| {
+                asked.iter().filter(|&&asked| asked == wanted).count() as f64 / f64::from(throws)
+            };
+            assert!((share(seconds) - (1.0 - others)).abs() < 0.01, "{seconds}");
+            for beside in [seconds - 1, seconds + 1] {
+                assert!((share(beside) - others / 2.0).abs() < 0.01, "{seconds}: {beside}");
+            }
+        }
     }
 
     #[test]

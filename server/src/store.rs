@@ -32,8 +32,9 @@ pub trait Store: Send + Sync + 'static {
     /// The same id again is a replay too, so that the call can be repeated.
     fn accept(&self, new: NewOperation) -> Answer<'_, Accepted>;
 
-    /// What the key stands for, without accepting anything: [`Accepted::Replayed`], [`Accepted::KeyReused`], or nothing.
-    fn recall(&self, idempotency: Idempotency) -> Answer<'_, Option<Accepted>>;
+    /// What [`accept`](Self::accept) would answer instead of accepting such an operation now, without accepting it:
+    /// [`Accepted::Replayed`], [`Accepted::KeyReused`], [`Accepted::Full`], or nothing.
+    fn foresee(&self, candidate: Candidate) -> Answer<'_, Option<Accepted>>;
 
     /// Writes what a run has to say: its journal entries, its published status, its end; all or nothing.
     ///
@@ -45,6 +46,15 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// Once this returns, the signal is durable, and the owner will hear of it.
     fn signal(&self, id: OperationId, signal: Signal, now: Timestamp) -> Answer<'_, Signaled>;
+
+    /// What [`signal`](Self::signal) would answer instead of writing such an event now, without writing it: anything but
+    /// [`Signaled::Done`], or nothing. `waiting` is as in [`Signal::Event`].
+    fn foresee_event(
+        &self,
+        id: OperationId,
+        once: Option<EventKey>,
+        waiting: u64,
+    ) -> Answer<'_, Option<Signaled>>;
 
     /// The operation as it is now: never older than anything that any reader has been shown.
     fn read(&self, id: OperationId) -> Answer<'_, Option<Found>>;
@@ -62,16 +72,16 @@ pub trait Store: Send + Sync + 'static {
     /// Called once, before anything else.
     fn listen(&self, listener: Arc<dyn Listener>);
 
-    /// Up to `max` operations that `filter` lets through, newest first, older than `before`.
-    fn list(
-        &self,
-        filter: Filter,
-        before: Option<OperationId>,
-        max: usize,
-    ) -> Answer<'_, Vec<Arc<Operation>>>;
+    /// Up to `max` operations that `filter` lets through, newest first, from after the place `before`.
+    fn list(&self, filter: Filter, before: Option<Place>, max: usize) -> Answer<'_, Vec<Arc<Operation>>>;
 
     /// How many operations of each action are accepted and not ended; of actions that nobody knows, too.
     fn active(&self) -> Answer<'_, Vec<(Arc<str>, u64)>>;
+
+    /// What an operator should look after, in a sentence each. Nothing, nearly always; never waits.
+    fn complaints(&self) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Does up to `max` of what is due by now: ends operations past their deadline, turns those past their
     /// retention into tombstones, and forgets tombstones. Says when to come back.
@@ -84,10 +94,23 @@ pub trait Store: Send + Sync + 'static {
 /// An operation to accept.
 #[derive(Debug, Clone)]
 pub struct NewOperation {
-    /// Its first state.
+    /// Its first state. Its id begins with the time of its acceptance, unless it has a parent.
     pub operation: Operation,
     /// What the caller gave; the journal's first entry.
     pub input: Json,
+    /// The caller's idempotency key.
+    pub idempotency: Option<Idempotency>,
+    /// How many operations may be active.
+    pub limits: ActiveLimits,
+}
+
+/// What decides whether an operation would be accepted, except for its input.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The action that would be started.
+    pub action: Arc<str>,
+    /// Who would start it.
+    pub caller: Arc<str>,
     /// The caller's idempotency key.
     pub idempotency: Option<Idempotency>,
     /// How many operations may be active.
@@ -257,6 +280,23 @@ pub struct Filter {
     pub updated_from: Option<Timestamp>,
     /// Changed before this time.
     pub updated_before: Option<Timestamp>,
+}
+
+/// The place of an operation in listings: by the time of its acceptance, then by its id. It never changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// When it was accepted. Not what its id says: a child's begins with the time of its parent.
+    pub created_at: Timestamp,
+    /// Its name.
+    pub id: OperationId,
+}
+
+impl Place {
+    /// The place of that operation.
+    #[must_use]
+    pub fn of(operation: &Operation) -> Self {
+        Self { created_at: operation.created_at, id: operation.id }
+    }
 }
 
 /// What a sweep did.

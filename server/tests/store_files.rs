@@ -11,7 +11,7 @@ use raincheck_server::operation::{Operation, State};
 use raincheck_server::store::conformance::power_loss::PowerLoss;
 use raincheck_server::store::keys::{KeyStore, StoredKey};
 use raincheck_server::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
-use raincheck_server::store::{Accepted, ActiveLimits, Found, NewOperation, Store, StoreError};
+use raincheck_server::store::{Accepted, ActiveLimits, Filter, Found, NewOperation, Store, StoreError};
 use raincheck_server::{Json, OperationId};
 
 #[test]
@@ -63,8 +63,30 @@ fn a_database_of_a_newer_release_is_refused_by_name() {
 
     assert_eq!(
         error.to_string(),
-        "this database was written by a newer raincheck (schema 7; this one knows 1)"
+        "this database was written by a newer raincheck (schema 7; this one knows 2)"
     );
+}
+
+#[tokio::test]
+async fn a_database_of_an_older_release_gets_what_it_has_not() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(SqliteOptions::new(directory.path())).unwrap();
+    let mut child = new();
+    child.operation.parent = Some(OperationId::new(now()));
+    assert!(matches!(store.accept(child.clone()).await.unwrap(), Accepted::New(..)));
+    store.close().await.unwrap();
+    drop(store);
+    let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
+    database.execute_batch("DROP INDEX operation_child; PRAGMA user_version = 1").unwrap();
+    drop(database);
+
+    let store = SqliteStore::open(SqliteOptions::new(directory.path())).unwrap();
+
+    let listed = store.list(Filter::default(), None, 10).await.unwrap();
+    assert_eq!(listed.iter().map(|operation| operation.id).collect::<Vec<_>>(), [child.operation.id]);
+    let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_child'";
+    assert_eq!(database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
 }
 
 #[cfg(unix)]

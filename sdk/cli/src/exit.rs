@@ -135,9 +135,9 @@ fn hint(error: &Error) -> Option<&'static str> {
             Some("This key may not do this; ask for one with the right role.")
         }
         _ if error.is_gone() => Some("Outcomes are kept for a limited time; this one is over."),
-        _ if error.is_not_found() => {
-            Some("Check the name, the id, and that --url or --admin-url is the right listener.")
-        }
+        _ if error.is_not_found() => Some(
+            "Check the name, the id, the key's role, and that --url or --admin-url is the right listener.",
+        ),
         _ if error.is_unavailable() => Some("Try again later."),
         _ if error.is_decode() => Some("Is this a raincheck server?"),
         _ => None,

@@ -102,7 +102,11 @@ impl<S> Context<S> {
         }
     }
 
-    /// Runs another action as an operation of its own, and waits for its output. A cancel goes down to it.
+    /// Runs another action as an operation of its own, and waits for its output.
+    ///
+    /// A cancel, a termination and the deadline of this operation go down to it. Nothing else does: if its branch loses a
+    /// [`race`](Self::race) or is dropped by [`all`](Self::all), or if this operation fails, the child runs on to its own
+    /// end, and nobody hears of that. A child that shall not be alone needs an end of its own, such as a sleep in a race.
     ///
     /// # Errors
     /// The child's failure; `child-failed` if that has one of the server's own codes; [`Failure::canceled`].

@@ -10,6 +10,7 @@ use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::port::Port;
+use super::strict::Strict;
 use super::{Action, Context, Failure, Settings};
 use crate::Json;
 use crate::clock::after;
@@ -157,13 +158,11 @@ impl<A: Action> Handler for A {
 ///
 /// # Errors
 /// The first place where it is not.
-pub(super) fn fit<T: DeserializeOwned>(json: &str) -> Result<(), Vec<InvalidField>> {
+pub(crate) fn fit<T: DeserializeOwned>(json: &str) -> Result<(), Vec<InvalidField>> {
     let mut json = serde_json::Deserializer::from_str(json);
-    match serde_path_to_error::deserialize::<_, T>(&mut json) {
+    match serde_path_to_error::deserialize::<_, T>(Strict(&mut json)) {
         Ok(_) => Ok(()),
-        Err(error) => {
-            Err(vec![InvalidField { pointer: pointer(error.path()), detail: misfit(error.inner()) }])
-        }
+        Err(error) => Err(vec![InvalidField::member(pointer(error.path()), misfit(error.inner()))]),
     }
 }
 

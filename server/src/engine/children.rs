@@ -47,7 +47,7 @@ impl Inner {
         registered.validate(input.get()).map_err(|errors| {
             let detail = errors
                 .first()
-                .map_or_else(String::new, |error| format!("{}: {}", error.pointer, error.detail));
+                .map_or_else(String::new, |error| format!("{}: {}", error.place(), error.detail));
             Failure::new("invalid-child-input", "an action that this operation starts refuses its input")
                 .with_source(detail)
         })?;

@@ -45,6 +45,8 @@ pub(super) struct Core {
     /// The commands that have to look again, because nothing could be decided when they did.
     asking: VecDeque<usize>,
     pub(super) cancel_wakers: Vec<Waker>,
+    /// The children that nobody waits for any more: their branch was dropped.
+    pub(super) left_children: Vec<OperationId>,
     /// The children to which a cancel was passed on.
     pub(super) canceled_children: Vec<OperationId>,
     /// Entries that were decided, but not sent to the store yet.
@@ -198,6 +200,7 @@ impl Core {
             decided: None,
             asking: VecDeque::new(),
             cancel_wakers: Vec::new(),
+            left_children: Vec::new(),
             canceled_children: Vec::new(),
             fresh: Vec::new(),
             entries,
@@ -306,13 +309,14 @@ impl Core {
         self.cancel_wakers.drain(..).for_each(Waker::wake);
     }
 
-    /// The children of `parent` that are waited for. Those of an earlier run may be under way although this one has not
+    /// The children of `parent`, those that are waited for and those that were left. Those of an earlier run may be under way although this one has not
     /// got to them; one that nobody has started is not there to be told anything.
     pub(super) fn children(&self, parent: OperationId) -> Vec<OperationId> {
         let waiting = self.slots.iter().flatten();
         waiting
             .filter(|slot| matches!(slot.command, Command::Child { .. }))
             .map(|slot| parent.child(&slot.id))
+            .chain(self.left_children.iter().copied())
             .collect()
     }
 }

@@ -87,7 +87,12 @@ impl Port for Run {
 
     fn abandon(&self, ticket: Ticket) {
         let mut core = self.core();
-        if ticket.0 < core.slots.len() {
+        if let Some(Some(slot)) = core.slots.get(ticket.0) {
+            if matches!(slot.command, Command::Child { .. }) {
+                // It runs on, and a cancel of this operation is for it, too.
+                let child = self.operation.id.child(&slot.id);
+                core.left_children.push(child);
+            }
             let _ = self.done(&mut core, ticket, Ok(None));
         }
     }

@@ -5,6 +5,7 @@ mod children;
 mod crash;
 mod events;
 mod halting;
+mod left_children;
 mod limits;
 mod race;
 mod steps;

@@ -91,7 +91,7 @@ pub(crate) async fn admit(
 /// The caller, who must have a key with the role that `may` asks for.
 ///
 /// # Errors
-/// 401 without a valid key, 403 if the key has not got the role.
+/// 401 without a valid key; 404 if the key has not got the role, whatever there is to be seen with it.
 pub(crate) async fn require(
     app: &App,
     call: &Call,
@@ -101,7 +101,7 @@ pub(crate) async fn require(
     if may(&caller) {
         Ok(caller)
     } else {
-        Err(Problem::new(ProblemCode::Forbidden, "the key's roles do not allow this"))
+        Err(Problem::new(ProblemCode::NotFound, "there is nothing here for this key"))
     }
 }
 

@@ -1,15 +1,17 @@
-//! The body of a request: its type, its size, its time, its text.
+//! The body of a request: first its size and its time, and later, when nothing else is in the way, what it says.
 
 use std::time::Duration;
 
 use bytes::Buf;
 use futures_util::{Stream, StreamExt};
 use http::header;
-use raincheck_openapi::ProblemCode;
+use raincheck_openapi::{InvalidField, ProblemCode};
 
 use super::call::Call;
 use super::problem::Problem;
-use crate::content::{self, Content};
+use crate::Json;
+use crate::content::{self, Content, ContentSecret};
+use crate::integers::with_integers;
 
 /// What a request's body may take up.
 #[derive(Debug, Clone, Copy)]
@@ -18,23 +20,22 @@ pub(crate) struct BodyLimits {
     pub(crate) time: Duration,
 }
 
-/// Reads the body as text.
+/// Reads the body, whatever it is.
 ///
 /// # Errors
-/// 415 for another type, 413 if it is too large (told by its length before any of it is read, or once it is), 408
-/// if it takes too long, 400 if it breaks off or is not UTF-8.
+/// 413 if it is too large (told by its length before any of it is read, or once it is), 408 if it takes too long, 400
+/// if it breaks off.
 pub(crate) async fn read<B: Buf, E>(
     call: &Call,
     body: impl Stream<Item = Result<B, E>>,
     limits: BodyLimits,
-) -> Result<String, Problem> {
+) -> Result<Vec<u8>, Problem> {
     let BodyLimits { bytes: limit, time } = limits;
     let announced =
         call.headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if announced.is_some_and(|length| length > limit as u64) {
         return Err(too_large(limit));
     }
-    check_type(call)?;
     let collect = async {
         let mut body = std::pin::pin!(body);
         let mut bytes = Vec::new();
@@ -50,43 +51,62 @@ pub(crate) async fn read<B: Buf, E>(
         }
         Ok(bytes)
     };
-    let bytes = tokio::time::timeout(time, collect).await.map_err(|_| too_slow(time))??;
-    Ok(content::text(bytes)?)
+    tokio::time::timeout(time, collect).await.map_err(|_| too_slow(time))?
 }
 
-/// One JSON value out of a request's body.
+/// What a request's body says.
 pub(crate) struct Input {
-    /// Its text; `{}` for a body that was empty.
-    pub(crate) text: String,
-    /// Whether it was empty.
-    pub(crate) was_empty: bool,
+    /// What it is compared by, if that was wanted. What cannot be read equals nothing.
+    pub(crate) content: Option<[u8; 32]>,
+    /// The value; or what is wrong with the body, in this order: 415 for another type, 400 if it is not JSON, 422 if it
+    /// does not fit. Whoever asks decides what comes before that.
+    pub(crate) value: Result<Json, Problem>,
 }
 
 impl Input {
-    pub(crate) fn new(text: String) -> Self {
-        let was_empty = text.bytes().all(|byte| byte.is_ascii_whitespace());
-        Self { text: if was_empty { "{}".to_owned() } else { text }, was_empty }
-    }
-
-    /// The value, checked for duplicate members and depth.
-    ///
-    /// # Errors
-    /// 400 if it is not JSON.
-    pub(crate) fn content(&self) -> Result<Content<'_>, Problem> {
-        Ok(Content::parse(&self.text)?)
-    }
-
-    /// What to say when the value does not fit: an empty body that may not be one is no JSON.
-    pub(crate) fn does_not_fit(&self, fields: Vec<raincheck_openapi::InvalidField>) -> Problem {
-        if self.was_empty {
-            return Problem::new(ProblemCode::MalformedJson, "the body is empty, and this takes an input");
-        }
-        let detail = fields.first().map_or_else(String::new, |field| {
-            let place = if field.pointer.is_empty() { "the body" } else { &*field.pointer };
-            format!("{place}: {}", field.detail)
+    /// Reads `body` as one JSON value that `fits`. An empty body is `{}`. `secret`: for the content, if it is wanted.
+    pub(crate) fn read(
+        call: &Call,
+        body: Vec<u8>,
+        secret: Option<&ContentSecret>,
+        fits: impl Fn(&str) -> Result<(), Vec<InvalidField>>,
+    ) -> Self {
+        let mut was_empty = false;
+        let mut content = None;
+        let checked = content::text(body).and_then(|text| {
+            was_empty = text.bytes().all(|byte| byte.is_ascii_whitespace());
+            let text = if was_empty { "{}".to_owned() } else { text };
+            let read = Content::parse(&text)?;
+            content = secret.map(|secret| secret.content(&read));
+            Ok(text)
         });
-        Problem::new(ProblemCode::InvalidInput, detail).with_errors(fields)
+        let value = check_type(call).and_then(|()| Ok(checked?)).and_then(|text| {
+            let text = fitting(text, fits).map_err(|fields| does_not_fit(was_empty, fields))?;
+            // It was checked, so this is a bug.
+            Json::parse(text).map_err(|error| Problem::internal().caused_by(error))
+        });
+        Self { content: content.or_else(|| secret.map(ContentSecret::nothing)), value }
     }
+}
+
+/// The text, if it fits, or fits with its whole numbers written as integers.
+fn fitting(
+    text: String,
+    fits: impl Fn(&str) -> Result<(), Vec<InvalidField>>,
+) -> Result<String, Vec<InvalidField>> {
+    let Err(fields) = fits(&text) else { return Ok(text) };
+    match with_integers(&text) {
+        Some(text) if fits(&text).is_ok() => Ok(text),
+        _ => Err(fields),
+    }
+}
+
+// An empty body that may not be one is no JSON.
+fn does_not_fit(was_empty: bool, fields: Vec<InvalidField>) -> Problem {
+    if was_empty {
+        return Problem::new(ProblemCode::MalformedJson, "the body is empty, and this takes an input");
+    }
+    Problem::invalid(fields)
 }
 
 fn check_type(call: &Call) -> Result<(), Problem> {
@@ -139,11 +159,6 @@ fn broken_off() -> Problem {
     Problem::new(ProblemCode::MalformedJson, "the body broke off").closing()
 }
 
-/// A body that was checked and still is not JSON: a bug.
-pub(crate) fn unreadable(error: serde_json::Error) -> Problem {
-    Problem::internal().caused_by(error)
-}
-
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
@@ -163,7 +178,7 @@ mod tests {
         Call::new(request.body(()).unwrap().into_parts().0, loopback())
     }
 
-    async fn read_chunks(headers: &[(&str, &str)], chunks: &[&'static str]) -> Result<String, Problem> {
+    async fn read_chunks(headers: &[(&str, &str)], chunks: &[&'static str]) -> Result<Vec<u8>, Problem> {
         let chunks: Vec<Result<Bytes, ()>> = chunks.iter().map(|&chunk| Ok(Bytes::from(chunk))).collect();
         read(&call(headers), stream::iter(chunks), LIMITS).await
     }
@@ -186,10 +201,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_without_a_type_is_taken_and_an_encoded_one_is_not() {
-        assert_eq!(read_chunks(&[], &["{\"a\"", ":1}"]).await.unwrap(), "{\"a\":1}");
-        assert!(read_chunks(&[("content-encoding", "gzip")], &["{}"]).await.is_err());
-        assert!(read_chunks(&[("content-type", "text/plain")], &["{}"]).await.is_err());
+    async fn a_body_comes_in_chunks() {
+        assert_eq!(read_chunks(&[], &["{\"a\"", ":1}"]).await.unwrap(), b"{\"a\":1}");
+    }
+
+    #[test]
+    fn a_body_without_a_type_is_taken_and_an_encoded_one_is_not() {
+        let taken = |headers: &[_]| Input::read(&call(headers), b"{}".into(), None, |_| Ok(())).value.is_ok();
+
+        assert!(taken(&[]));
+        assert!(!taken(&[("content-encoding", "gzip")]));
+        assert!(!taken(&[("content-type", "text/plain")]));
+    }
+
+    #[test]
+    fn equal_bodies_have_one_content_and_what_cannot_be_read_equals_nothing() {
+        let secret = ContentSecret::new([7; 32]);
+        let content = |body: &[u8]| Input::read(&call(&[]), body.into(), Some(&secret), |_| Ok(())).content;
+
+        assert_eq!(content(b"{\"a\":1}"), content(b" { \"a\" : 1 }"));
+        for empty in [&b""[..], b" \n", b"\xef\xbb\xbf"] {
+            assert_eq!(content(empty), content(b"{}"));
+        }
+        for broken in [&b"{\"a\":1"[..], b"\xff", b"{\"a\":1,\"a\":1}"] {
+            assert_eq!(content(broken), Some(secret.nothing()));
+        }
+        assert_ne!(content(b"{}"), Some(secret.nothing()));
     }
 
     #[tokio::test]

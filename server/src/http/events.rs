@@ -16,7 +16,6 @@ use super::problem::Problem;
 use super::start::{idempotency_header, key_reused, say_replayed};
 use super::status::json;
 use super::view::{self, Reference};
-use crate::Json;
 use crate::auth::Caller;
 use crate::capability::Right;
 use crate::operation::Operation;
@@ -52,22 +51,23 @@ pub(crate) async fn deliver<B: Buf, E>(
     let event = action.and_then(|action| action.settings().find_event(name)).ok_or_else(|| {
         Problem::new(ProblemCode::UnknownEvent, "the action declares no event of that name")
     })?;
-    let key = idempotency_header(call)?;
     let limits = &app.settings.limits;
-    let input =
-        Input::new(body::read(call, body, BodyLimits { bytes: limits.event, time: limits.body_time }).await?);
-    let content = app.content_secret.content(&input.content()?);
-    (event.check)(&input.text).map_err(|fields| input.does_not_fit(fields))?;
-
+    let body = body::read(call, body, BodyLimits { bytes: limits.event, time: limits.body_time }).await?;
+    let key = idempotency_header(call)?;
     let secret = &app.content_secret;
     let (key, by_link) = match (key, token) {
         (Some(key), _) => (Some(secret.event_key(operation.id, name, &key)), false),
         (None, Some(token)) if !event.many => (Some(secret.event_link(operation.id, name, token)), true),
         (None, _) => (None, false),
     };
-    let once = key.map(|key| EventKey { key, content });
-    let body = Json::parse(input.text).map_err(body::unreadable)?;
-    match app.operations.send_event(operation.id, name, body, once).await? {
+    let Input { content, value } = Input::read(call, body, key.is_some().then_some(secret), event.check);
+    let once = key.zip(content).map(|(key, content)| EventKey { key, content });
+    let signaled = match value {
+        Ok(body) => app.operations.send_event(operation.id, name, body, once).await?,
+        // What was delivered before, or comes too late, is told so whatever its body is.
+        Err(refusal) => app.operations.foresee_event(operation.id, once).await?.ok_or(refusal)?,
+    };
+    match signaled {
         Signaled::Done(operation) => Ok(taken(&operation)),
         Signaled::Repeated(operation) => {
             let mut answer = taken(&operation);

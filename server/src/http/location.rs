@@ -58,16 +58,21 @@ pub(crate) fn base_of(url: &Url) -> String {
 ///
 /// The last value counts: the proxy next to us wrote that one, those before it may come from anybody.
 fn forwarded(headers: &HeaderMap) -> Option<String> {
-    let (scheme, host) = match last(headers, "forwarded") {
-        Some(element) => (parameter(element, "proto"), parameter(element, "host")?),
-        None => (last(headers, "x-forwarded-proto"), last(headers, "x-forwarded-host")?),
+    // Never some of each: a proxy that writes the one passes on the other as whoever sent it chose.
+    let (scheme, host, port) = match last(headers, "forwarded") {
+        Some(element) => (parameter(element, "proto"), parameter(element, "host")?, None),
+        None => (
+            last(headers, "x-forwarded-proto"),
+            last(headers, "x-forwarded-host")?,
+            last(headers, "x-forwarded-port"),
+        ),
     };
     let scheme = scheme.unwrap_or("http").to_ascii_lowercase();
     if !matches!(&*scheme, "http" | "https") || host.contains('@') {
         return None;
     }
     let authority: Authority = host.parse().ok()?;
-    let port = match last(headers, "x-forwarded-port").and_then(|port| port.parse::<u16>().ok()) {
+    let port = match port.and_then(|port| port.parse::<u16>().ok()) {
         Some(port) if authority.port().is_none() && !is_default(&scheme, port) => format!(":{port}"),
         _ => String::new(),
     };
@@ -145,6 +150,8 @@ mod tests {
         let port =
             [("x-forwarded-host", "a.example"), ("x-forwarded-proto", "https"), ("x-forwarded-port", "8443")];
         assert_eq!(base_for(None, "10.0.0.7/32", &port), "https://a.example:8443");
+        let both = [("forwarded", "host=a.example;proto=https"), ("x-forwarded-port", "666")];
+        assert_eq!(base_for(None, "10.0.0.7/32", &both), "https://a.example");
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Buf;
 use futures_util::Stream;
 use http::{HeaderValue, StatusCode, header};
-use raincheck_openapi::ProblemCode;
 use raincheck_openapi::management::{Links, MintLinks};
+use raincheck_openapi::{InvalidField, ProblemCode};
 use warp::reply::{Reply, Response};
 
 use super::access::{kept, require};
@@ -17,6 +17,7 @@ use super::problem::Problem;
 use super::status::json;
 use super::view::{self, Reference};
 use super::{App, cancel as cancelling, events};
+use crate::action::fit;
 use crate::auth::Caller;
 use crate::capability::Right;
 use crate::journal::Entry;
@@ -103,23 +104,22 @@ pub(crate) async fn links<B: Buf, E>(
     let caller = require(&app, &call, Caller::may_operate).await?;
     let operation = find(&app, &id, &caller).await?;
     let limits = &app.settings.limits;
-    let input =
-        Input::new(body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?);
-    input.content()?;
-    let MintLinks { rights } = serde_json::from_str(&input.text)
-        .map_err(|_| Problem::new(ProblemCode::InvalidInput, "expected {\"rights\": [\"cancel\", …]}"))?;
+    let body = body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?;
+    let asked = Input::read(&call, body, None, fit::<MintLinks>).value?;
+    let MintLinks { rights } = asked.read().map_err(|error| Problem::internal().caused_by(error))?;
     // The public listener is where links lead, and this request came to another one.
     let mut links = BTreeMap::new();
-    for word in rights {
-        let right = right(&app, &operation, &word)?;
+    for (index, word) in rights.into_iter().enumerate() {
+        let right = right(&app, &operation, index, &word)?;
         links.insert(word, app.signer.link_url(&app.links_base, &operation, &right));
     }
     Ok(json(StatusCode::OK, view::json(&Links { links })))
 }
 
-fn right(app: &App, operation: &Operation, word: &str) -> Result<Right, Problem> {
+fn right(app: &App, operation: &Operation, index: usize, word: &str) -> Result<Right, Problem> {
     let right = word.parse().map_err(|_| {
-        Problem::new(ProblemCode::InvalidInput, "a right is `status`, `cancel` or `event:NAME`")
+        let expected = "expected `status`, `cancel` or `event:NAME`";
+        Problem::invalid(vec![InvalidField::member(format!("/rights/{index}"), expected)])
     })?;
     if let Right::Event(name) = &right {
         let action = app.operations.registry().find(&operation.action);
@@ -140,7 +140,7 @@ pub(crate) async fn metrics(call: Arc<Call>, app: Arc<App>) -> Result<Response, 
 }
 
 /// Whether this process can take work: it does not drain, and its store answers. Operations of actions that nobody
-/// here knows are no reason to stay away, but the operator should hear of them.
+/// here knows are no reason to stay away, but the operator should hear of them, as of what the store complains of.
 pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Problem> {
     if app.operations.is_draining() {
         return Err(Problem::draining());
@@ -148,7 +148,8 @@ pub(crate) async fn ready(app: Arc<App>) -> Result<Response, Problem> {
     let unknown = app.operations.of_unknown_actions().await?;
     let waiting =
         unknown.iter().map(|(action, count)| format!("{count} operations wait for action {action}\n"));
-    let text: String = std::iter::once("ready\n".to_owned()).chain(waiting).collect();
+    let complaints = app.operations.complaints().into_iter().map(|complaint| complaint + "\n");
+    let text: String = std::iter::once("ready\n".to_owned()).chain(waiting).chain(complaints).collect();
     Ok(text.into_response())
 }
 
@@ -163,5 +164,5 @@ async fn find(app: &App, id: &str, caller: &Caller) -> Result<Arc<Operation>, Pr
 }
 
 fn unusable(name: &str, expected: &str) -> Problem {
-    Problem::new(ProblemCode::InvalidInput, format!("the query parameter `{name}` must be {expected}"))
+    Problem::invalid(vec![InvalidField::parameter(name, format!("expected {expected}"))])
 }

@@ -8,7 +8,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 
 use http::{HeaderValue, StatusCode, header};
-use raincheck_openapi::{InvalidField, ProblemCode};
+use raincheck_openapi::{InvalidField, ProblemCode, paths};
 use serde::Serialize;
 use warp::reply::{Reply, Response};
 
@@ -96,9 +96,11 @@ impl Problem {
         )
     }
 
-    pub(crate) fn with_errors(mut self, errors: Vec<InvalidField>) -> Self {
-        self.errors = errors;
-        self
+    /// The answer to an input in which these places do not fit. The detail is about the first.
+    pub(crate) fn invalid(errors: Vec<InvalidField>) -> Self {
+        let told = |error: &InvalidField| format!("{}: {}", error.place(), error.detail);
+        let detail = errors.first().map_or_else(String::new, told);
+        Self { errors, ..Self::new(ProblemCode::InvalidInput, detail) }
     }
 
     pub(crate) const fn with_limit(mut self, limit: u64) -> Self {
@@ -176,7 +178,10 @@ impl Problem {
             title: self.code.title(),
             status: status.as_u16(),
             detail,
-            instance: at.instance,
+            // An operation's end is one occurrence, whichever request is told of it.
+            instance: ended.map_or(Cow::Borrowed(at.instance), |operation| {
+                paths::operation(&operation.action, &operation.id.to_string()).into()
+            }),
             code,
             request_id: at.request_id,
             error: view::Error { code, message: detail },
@@ -196,7 +201,7 @@ struct Wire<'a> {
     title: &'static str,
     status: u16,
     detail: &'a str,
-    instance: &'a str,
+    instance: Cow<'a, str>,
     code: &'a str,
     request_id: &'a str,
     error: view::Error<'a>,

@@ -33,7 +33,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let rest = start.or(cancel).unify().or(event).unify().boxed()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
-    routes.or(otherwise([PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
+    routes.or(otherwise(app, [PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
 }
 
 /// The routes of the management listener.
@@ -55,7 +55,7 @@ pub(crate) fn management(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let commands = cancel.or(terminate).unify().or(event).unify().or(links).unify().boxed();
     let probes = metrics.or(ready).unify().or(health).unify().boxed();
     let routes = reads.or(commands).unify().or(probes).unify().map(reply);
-    routes.or(otherwise([MANAGEMENT, &[]])).unify().boxed()
+    routes.or(otherwise(app, [MANAGEMENT, &[]])).unify().boxed()
 }
 
 type Table = &'static [(&'static str, &'static str)];
@@ -90,19 +90,34 @@ const MANAGEMENT: Table = &[
 const READS: &str = "GET, HEAD, OPTIONS";
 
 /// What no route has taken: `OPTIONS`, a method that the path does not have, a path that is none.
-fn otherwise(tables: [Table; 2]) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone {
-    call().map(move |call: Arc<Call>| match (allowed(&tables, call.path()), &call.method) {
-        (Some(allow), &Method::OPTIONS) => {
+fn otherwise(
+    app: &Arc<App>,
+    tables: [Table; 2],
+) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + use<> {
+    call().and(with(app)).map(move |call: Arc<Call>, app: Arc<App>| {
+        let Some(allow) = allowed(&tables, call.path()) else {
+            return Problem::new(ProblemCode::NotFound, "there is nothing at this path").into_response();
+        };
+        // An unknown action is an unknown path, whatever the method. What is below it is for the credential to say.
+        if let Some(action) = action_at(call.path())
+            && let Err(unknown) = start::find(&app, action)
+        {
+            return unknown.into_response();
+        }
+        if call.method == Method::OPTIONS {
             let mut answer = StatusCode::NO_CONTENT.into_response();
             answer.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allow));
-            answer
+            return answer;
         }
-        (Some(allow), method) => {
-            let detail = format!("{method} is not for this path; it takes {allow}");
-            Problem::new(ProblemCode::MethodNotAllowed, detail).with_allow(allow).into_response()
-        }
-        (None, _) => Problem::new(ProblemCode::NotFound, "there is nothing at this path").into_response(),
+        let detail = format!("{} is not for this path; it takes {allow}", call.method);
+        Problem::new(ProblemCode::MethodNotAllowed, detail).with_allow(allow).into_response()
     })
+}
+
+/// The action that `path` starts, if it is such a path.
+fn action_at(path: &str) -> Option<&str> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    fits(paths::START, path).then(|| path.rsplit('/').next()).flatten()
 }
 
 /// The methods that `path` has, if it is one.

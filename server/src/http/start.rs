@@ -23,8 +23,8 @@ use crate::action::Registered;
 use crate::auth::Caller;
 use crate::capability::Right;
 use crate::clock::after;
-use crate::content::{Content, idempotency_key};
-use crate::operation::Operation;
+use crate::content::idempotency_key;
+use crate::operation::{Operation, State};
 use crate::operations::{Start, StartError, Started};
 use crate::store::{Found, Idempotency};
 
@@ -35,23 +35,33 @@ pub(crate) async fn start<B: Buf, E>(
     app: Arc<App>,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<Response, Problem> {
-    let action =
-        app.operations.registry().find(&action).cloned().ok_or_else(|| {
-            Problem::new(ProblemCode::UnknownAction, "this server has no action of that name")
-        })?;
+    let action = find(&app, &action)?;
     let caller = app.caller(&call).await?.ok_or_else(Problem::unauthenticated)?;
     let rights = permitted(&call, &caller, &action)?;
-    let key = idempotency_header(&call)?;
     let limits = &app.settings.limits;
-    let text = body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?;
-    let input = Input::new(text);
-    let content = input.content()?;
-    let idempotency = key.map(|key| idempotency(&app, &caller, &action, &key, &content));
-    let (operation, replayed) = accept(&app, &call, &caller, &action, input, idempotency).await?;
+    let body = body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?;
+    let key = idempotency_header(&call)?;
+    let secret = &app.content_secret;
+    let wanted = key.is_some().then_some(secret);
+    let Input { content, value } = Input::read(&call, body, wanted, |input| action.validate(input));
+    let idempotency = key.zip(content).map(|(key, content)| Idempotency {
+        key: secret.start_key(caller.name(), action.name(), &key),
+        content,
+    });
+    let (operation, replayed) = accept(&app, &call, &caller, &action, value, idempotency).await?;
 
     let (operation, held) = wait(&app, &call, &caller, operation).await?;
     let accepted = Accepted { app: &app, call: &call, rights: &rights, replayed };
     Ok(accepted.answer(operation, held))
+}
+
+/// The action of that name.
+///
+/// # Errors
+/// 404 if there is none.
+pub(crate) fn find(app: &App, action: &str) -> Result<Arc<Registered>, Problem> {
+    let found = app.operations.registry().find(action).cloned();
+    found.ok_or_else(|| Problem::new(ProblemCode::UnknownAction, "this server has no action of that name"))
 }
 
 // Which further links the caller asks for. Checked before anything is accepted.
@@ -88,40 +98,31 @@ pub(crate) fn idempotency_header(call: &Call) -> Result<Option<String>, Problem>
     key.map(|key| Some(key.into_owned())).ok_or_else(|| refused("use 1 to 255 visible ASCII characters"))
 }
 
-fn idempotency(
-    app: &App,
-    caller: &Caller,
-    action: &Registered,
-    key: &str,
-    content: &Content<'_>,
-) -> Idempotency {
-    let secret = &app.content_secret;
-    Idempotency { key: secret.start_key(caller.name(), action.name(), key), content: secret.content(content) }
-}
-
 // The operation, and whether its key had started it before.
 async fn accept(
     app: &App,
     call: &Call,
     caller: &Caller,
     action: &Registered,
-    input: Input,
+    input: Result<Json, Problem>,
     idempotency: Option<Idempotency>,
 ) -> Result<(Arc<Operation>, bool), Problem> {
-    // A key is looked at before the limits and the shape: what was accepted once stays accepted.
-    let recall = async |refusal: Problem| match idempotency.clone() {
-        Some(idempotency) => match app.operations.recall(idempotency).await.map_err(refused(app, action))? {
+    // The key comes before the limits, and both before the body: what was accepted once stays accepted, and whoever
+    // finds no room hears that first. The store decides all of it at once for a start that can be taken.
+    let foresee = async |refusal: Problem| {
+        let foreseen = app.operations.foresee(action, caller.name(), idempotency.clone()).await;
+        match foreseen.map_err(refused(app, action))? {
             Some(found) => Ok((kept(found)?, true)),
             None => Err(refusal),
-        },
-        None => Err(refusal),
+        }
     };
-    if let Err(fields) = action.validate(&input.text) {
-        return recall(input.does_not_fit(fields)).await;
-    }
+    let input = match input {
+        Ok(input) => input,
+        Err(refusal) => return foresee(refusal).await,
+    };
     let start = Start {
         caller: Arc::clone(caller.name()),
-        input: Json::parse(input.text).map_err(body::unreadable)?,
+        input,
         idempotency: idempotency.clone(),
         tracking_id: call.note(headers::CLIENT_TRACKING_ID),
         traceparent: call.note(headers::TRACEPARENT),
@@ -140,7 +141,7 @@ async fn accept(
             Ok((operation, false))
         }
         Ok(Started::Replayed(found)) => Ok((kept(found)?, true)),
-        Err(StartError::Draining) => recall(refused(app, action)(StartError::Draining)).await,
+        Err(StartError::Draining) => foresee(refused(app, action)(StartError::Draining)).await,
         Err(error) => Err(refused(app, action)(error)),
     }
 }
@@ -222,7 +223,11 @@ impl Accepted<'_> {
 
         let mut answer = match held {
             Some(_) if operation.state.is_terminal() => {
-                let mut answer = status::outcome(operation, None);
+                let succeeded = operation.state == State::Succeeded;
+                let mut answer = status::outcome(Arc::clone(&operation), None);
+                if succeeded && !self.rights.is_empty() {
+                    *answer.body_mut() = self.body(&base, &operation, View::new).into();
+                }
                 status::applied(&mut answer, held);
                 answer
             }

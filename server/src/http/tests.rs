@@ -6,6 +6,7 @@ mod errors;
 mod events;
 mod idempotency;
 mod management;
+mod order;
 mod start;
 mod status;
 mod wait;
@@ -61,10 +62,18 @@ impl World {
     }
 
     async fn with(settings: HttpSettings, limits: Limits) -> Self {
+        Self::on(settings, limits, |options| options).await
+    }
+
+    async fn on(
+        settings: HttpSettings,
+        limits: Limits,
+        change: impl FnOnce(SqliteOptions) -> SqliteOptions,
+    ) -> Self {
         let directory = TempDir::new().unwrap();
         let clock = ManualClock::at("2026-11-24T08:00:00Z".parse().unwrap());
         let time: Arc<dyn Clock> = Arc::new(clock.clone());
-        let store = Arc::new(SqliteStore::open(SqliteOptions::new(directory.path())).unwrap());
+        let store = Arc::new(SqliteStore::open(change(SqliteOptions::new(directory.path()))).unwrap());
         let signer = Arc::new(Signer::new(store.link_secrets().await.unwrap()).unwrap());
         let mut registry = Registry::default();
         registry.register(Countdown, Duration::ZERO).unwrap();
@@ -226,6 +235,11 @@ impl Answer {
 
     fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("{name}: {self:?}")).to_str().unwrap()
+    }
+
+    /// Whether it asks to come back at the pace of `request-approval`, which is two seconds, more or less.
+    fn is_paced(&self) -> bool {
+        ["1", "2", "3"].contains(&self.header("retry-after"))
     }
 
     fn json(&self) -> Value {

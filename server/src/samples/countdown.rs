@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::{Action, Context, Failure, Settings};
@@ -14,11 +15,17 @@ pub struct CountdownInput {
     pub seconds: f64,
     /// How many steps it takes.
     #[schema(minimum = 1, maximum = 1000)]
+    #[serde(deserialize_with = "one_to_a_thousand")]
     pub steps: u16,
     /// End as `Failed` with this code.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub fail: Option<String>,
+}
+
+fn one_to_a_thousand<'de, D: Deserializer<'de>>(steps: D) -> Result<u16, D::Error> {
+    let steps = u16::deserialize(steps)?;
+    if (1..=1_000).contains(&steps) { Ok(steps) } else { Err(D::Error::custom("expected 1 to 1000")) }
 }
 
 /// What was done.
@@ -51,7 +58,7 @@ impl Action for Countdown {
         let CountdownInput { seconds, steps, fail } = input;
         let total = Duration::try_from_secs_f64(seconds)
             .map_err(|_| Failure::new("bad-duration", "`seconds` must be a number from 0 up"))?;
-        let share = total / u32::from(steps.max(1));
+        let share = total / u32::from(steps);
         for tick in 1..=steps {
             let left = steps - tick;
             cx.step("tick", async |_| Ok::<_, Failure>(left)).await?;

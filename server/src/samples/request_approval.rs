@@ -1,5 +1,6 @@
 //! `request-approval`: waits for a person, for as long as it takes, and holds no thread while it does.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,8 @@ pub struct ApprovalInput {
     pub subject: String,
     /// How many seconds to wait for the decision; three days if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1)]
-    pub timeout_seconds: Option<u32>,
+    #[schema(nullable = false, minimum = 1, value_type = Option<u32>)]
+    pub timeout_seconds: Option<NonZeroU32>,
 }
 
 /// The event `decision`.
@@ -72,7 +73,7 @@ impl Action for RequestApproval {
     async fn run(&self, cx: &mut Context<String>, request: ApprovalInput) -> Result<ApprovalResult, Failure> {
         cx.custom_status("Waiting for a decision".to_owned());
         let patience =
-            request.timeout_seconds.map_or(THREE_DAYS, |seconds| Duration::from_secs(seconds.into()));
+            request.timeout_seconds.map_or(THREE_DAYS, |seconds| Duration::from_secs(seconds.get().into()));
         let Some(ApprovalDecision { approved, comment }) = cx.event(DECISION, Some(patience)).await? else {
             return Err(Failure::new("approval-timeout", "nobody decided in time"));
         };

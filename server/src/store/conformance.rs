@@ -70,7 +70,8 @@ macro_rules! store_conformance {
                 a_key_is_bound_only_by_an_accepted_start,
                 every_limit_counts_active_operations,
                 a_replay_comes_before_the_limits,
-                a_key_can_be_asked_without_accepting_anything;
+                a_key_can_be_asked_without_accepting_anything,
+                room_can_be_asked_for_without_accepting_anything;
             appending:
                 appends_are_committed_in_the_order_of_the_calls,
                 entries_a_status_and_the_end_appear_together,
@@ -85,6 +86,7 @@ macro_rules! store_conformance {
                 an_event_key_with_another_body_is_refused,
                 a_repeated_event_is_recognised_after_the_end,
                 only_so_many_events_may_wait,
+                what_would_become_of_an_event_can_be_asked_without_writing_it,
                 only_the_first_cancel_is_recorded,
                 an_end_from_outside_stands,
                 what_has_ended_hears_nothing,
@@ -103,6 +105,7 @@ macro_rules! store_conformance {
                 a_change_is_told_to_the_listener_once_it_is_readable;
             listing:
                 the_newest_come_first_in_pages,
+                children_are_among_those_of_their_own_time,
                 each_part_of_a_filter_lets_only_its_own_through,
                 pages_stay_exact_while_operations_change;
             sweeping:

@@ -16,8 +16,8 @@ use self::shown::Shown;
 use self::writer::Write;
 use super::keys::{KeyStore, StoredKey};
 use super::{
-    Accepted, Answer, Appended, Change, Claim, Claimed, Filter, Found, Idempotency, Listener, NewOperation,
-    Signal, Signaled, Store, StoreError, Swept,
+    Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Found, Listener,
+    NewOperation, Place, Signal, Signaled, Store, StoreError, Swept,
 };
 use crate::journal::Record;
 use crate::operation::{Operation, OperationId};
@@ -47,12 +47,16 @@ type LostSync = Arc<dyn Fn() + Send + Sync>;
 /// The bytes of ended operations that are kept in memory, unless told otherwise: some 50,000 small ones.
 const RECENT_BYTES: usize = 32 << 20;
 
+/// Above this the WAL is worth a word to the operator: a busy writer leaves some 30 MiB between two checkpoints.
+const LARGE_WAL: i64 = 256 << 20;
+
 /// Where the store is, and how it behaves.
 #[derive(Clone)]
 pub struct SqliteOptions {
     directory: PathBuf,
     vfs: Option<String>,
     recent_bytes: usize,
+    large_wal: i64,
     synced: bool,
     lost_sync: LostSync,
 }
@@ -65,6 +69,7 @@ impl SqliteOptions {
             directory: directory.into(),
             vfs: None,
             recent_bytes: RECENT_BYTES,
+            large_wal: LARGE_WAL,
             synced: true,
             lost_sync: Arc::new(|| std::process::abort()),
         }
@@ -81,6 +86,13 @@ impl SqliteOptions {
     #[must_use]
     pub const fn recent_bytes(mut self, bytes: usize) -> Self {
         self.recent_bytes = bytes;
+        self
+    }
+
+    /// Complains of a WAL of more than this many bytes. This is for tests.
+    #[must_use]
+    pub const fn large_wal(mut self, bytes: i64) -> Self {
+        self.large_wal = bytes;
         self
     }
 
@@ -110,6 +122,8 @@ pub struct SqliteStore {
     writes: mpsc::Sender<writer::Message>,
     reads: mpsc::Sender<reader::Message>,
     shown: Arc<Shown>,
+    wal: Arc<checkpoint::WalLength>,
+    large_wal: i64,
     // The last field: the thread ends when both senders are gone.
     _writer: Joined,
 }
@@ -179,8 +193,17 @@ impl Store for SqliteStore {
         self.write(new)
     }
 
-    fn recall(&self, idempotency: Idempotency) -> Answer<'_, Option<Accepted>> {
-        self.write(accept::Recall(idempotency))
+    fn foresee(&self, candidate: Candidate) -> Answer<'_, Option<Accepted>> {
+        self.write(candidate)
+    }
+
+    fn foresee_event(
+        &self,
+        id: OperationId,
+        once: Option<EventKey>,
+        waiting: u64,
+    ) -> Answer<'_, Option<Signaled>> {
+        self.write(signal::Foresee { id, once, waiting })
     }
 
     fn active(&self) -> Answer<'_, Vec<(Arc<str>, u64)>> {
@@ -214,13 +237,12 @@ impl Store for SqliteStore {
         self.shown.listen(listener);
     }
 
-    fn list(
-        &self,
-        filter: Filter,
-        before: Option<OperationId>,
-        max: usize,
-    ) -> Answer<'_, Vec<Arc<Operation>>> {
+    fn list(&self, filter: Filter, before: Option<Place>, max: usize) -> Answer<'_, Vec<Arc<Operation>>> {
         self.query(list::List { filter, before, max })
+    }
+
+    fn complaints(&self) -> Vec<String> {
+        self.wal.complaint(self.large_wal).into_iter().collect()
     }
 
     fn sweep(&self, now: Timestamp, max: usize) -> Answer<'_, Swept> {

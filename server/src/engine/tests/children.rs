@@ -2,7 +2,7 @@ use super::*;
 use crate::{Context, Failure};
 
 struct Parent;
-struct Child(Effects);
+pub(super) struct Child(pub(super) Effects);
 
 impl Action for Parent {
     const NAME: &'static str = "parent";
@@ -40,7 +40,7 @@ fn family(registry: &mut Registry, world: &World) {
     register(registry, Child(world.effects.clone()));
 }
 
-async fn child_of(process: &Process, id: OperationId) -> OperationId {
+pub(super) async fn child_of(process: &Process, id: OperationId) -> OperationId {
     let child = |entry: &Entry| match entry {
         Entry::Child { operation, .. } => Some(*operation),
         _ => None,
@@ -49,7 +49,7 @@ async fn child_of(process: &Process, id: OperationId) -> OperationId {
     process.journal(id).await.iter().find_map(child).unwrap()
 }
 
-async fn sleeping(process: &Process, id: OperationId) {
+pub(super) async fn sleeping(process: &Process, id: OperationId) {
     let waiting = async {
         while process.operations.read(id).await.unwrap().is_none() {
             tokio::task::yield_now().await;

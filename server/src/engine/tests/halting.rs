@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::*;
 use crate::journal::Record;
 use crate::store::{
-    Accepted, Answer, Appended, Change, Claim, Claimed, Filter, Idempotency, Listener, NewOperation, Signal,
-    Signaled, StoreError, Swept,
+    Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Listener, NewOperation,
+    Place as ListPlace, Signal, Signaled, StoreError, Swept,
 };
 
 /// A place in a call of the store.
@@ -79,8 +79,17 @@ impl Store for Halting {
         })
     }
 
-    fn recall(&self, idempotency: Idempotency) -> Answer<'_, Option<Accepted>> {
-        self.store.recall(idempotency)
+    fn foresee(&self, candidate: Candidate) -> Answer<'_, Option<Accepted>> {
+        self.store.foresee(candidate)
+    }
+
+    fn foresee_event(
+        &self,
+        id: OperationId,
+        once: Option<EventKey>,
+        waiting: u64,
+    ) -> Answer<'_, Option<Signaled>> {
+        self.store.foresee_event(id, once, waiting)
     }
 
     fn append(&self, claim: Claim, change: Change) -> Answer<'_, Appended> {
@@ -133,12 +142,7 @@ impl Store for Halting {
         self.store.listen(listener);
     }
 
-    fn list(
-        &self,
-        filter: Filter,
-        before: Option<OperationId>,
-        max: usize,
-    ) -> Answer<'_, Vec<Arc<Operation>>> {
+    fn list(&self, filter: Filter, before: Option<ListPlace>, max: usize) -> Answer<'_, Vec<Arc<Operation>>> {
         self.store.list(filter, before, max)
     }
 

@@ -18,7 +18,7 @@ use super::unusable;
 use super::views::{OperationPage, Summary};
 use crate::auth::Caller;
 use crate::operation::{OperationId, State};
-use crate::store::Filter;
+use crate::store::{Filter, Place};
 
 /// How many operations a page has, unless the caller says otherwise, and at most.
 const PAGE: usize = 50;
@@ -43,7 +43,7 @@ pub(crate) async fn list(call: Arc<Call>, app: Arc<App>) -> Result<Response, Pro
     let mut operations = app.operations.list(filter, before, size + 1).await?;
     let more = operations.len() > size;
     operations.truncate(size);
-    let next = operations.last().filter(|_| more).map(|last| cursor(last.id));
+    let next = operations.last().filter(|_| more).map(|last| cursor(Place::of(last)));
     let operations = operations.iter().map(|operation| Summary::new(operation)).collect();
     Ok(json(StatusCode::OK, view::json(&OperationPage { operations, next })))
 }
@@ -88,13 +88,18 @@ fn state(word: &str) -> Option<State> {
 }
 
 // Opaque, so that what is in it may change.
-fn cursor(last: OperationId) -> String {
-    URL_SAFE_NO_PAD.encode(last.as_bytes())
+fn cursor(Place { created_at, id }: Place) -> String {
+    URL_SAFE_NO_PAD.encode([&created_at.as_millisecond().to_be_bytes()[..], id.as_bytes()].concat())
 }
 
-fn read_cursor(cursor: &str) -> Option<OperationId> {
+fn read_cursor(cursor: &str) -> Option<Place> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
-    Some(OperationId::from_bytes(bytes.try_into().ok()?))
+    let (created_at, id) = bytes.split_at_checked(8)?;
+    let created_at = i64::from_be_bytes(created_at.try_into().ok()?);
+    Some(Place {
+        created_at: Timestamp::from_millisecond(created_at).ok()?,
+        id: OperationId::from_bytes(id.try_into().ok()?),
+    })
 }
 
 #[cfg(test)]
@@ -103,9 +108,11 @@ mod tests {
 
     #[test]
     fn a_cursor_reads_as_it_was_written() {
-        let id = OperationId::from_bytes([9; 16]);
+        let created_at = Timestamp::from_millisecond(1_800_000_000_123).unwrap();
+        let place = Place { created_at, id: OperationId::from_bytes([9; 16]) };
 
-        assert_eq!(read_cursor(&cursor(id)), Some(id));
+        assert_eq!(read_cursor(&cursor(place)), Some(place));
+        assert_eq!(read_cursor(&cursor(place)[1..]), None);
         assert_eq!(read_cursor("x"), None);
         assert_eq!(read_cursor(""), None);
     }

@@ -40,6 +40,20 @@ async fn json_that_does_not_fit_is_422_with_the_place() {
 
     assert_eq!((answer.status.as_u16(), &*answer.code()), (422, "invalid-input"));
     assert_eq!(answer.json()["errors"][0]["pointer"], "/timeoutSeconds");
+    let none = world.post(START, &[], r#"{"subject":"x","timeoutSeconds":0}"#).await;
+    assert_eq!(
+        (&*none.code(), &none.json()["errors"][0]["pointer"]),
+        ("invalid-input", &"/timeoutSeconds".into())
+    );
+    for steps in [r#"{"seconds":0,"steps":0}"#, r#"{"seconds":0,"steps":1001}"#] {
+        let answer = world.post("/v1/actions/countdown", &[], steps).await;
+        assert_eq!(
+            (&*answer.code(), &answer.json()["errors"][0]["pointer"]),
+            ("invalid-input", &"/steps".into())
+        );
+    }
+    let array = world.post(START, &[], r#"["x"]"#).await;
+    assert_eq!((array.status.as_u16(), &*array.code()), (422, "invalid-input"));
 }
 
 #[tokio::test]
@@ -64,8 +78,11 @@ async fn a_body_over_the_limit_is_413_with_the_limit_by_length_and_in_chunks() {
 async fn unknown_actions_and_paths_are_404_also_without_a_key() {
     let world = World::new().await;
 
-    let action = world.send(request(Method::POST, "/v1/actions/nothing", &[], "{}")).await;
-    assert_eq!((action.status.as_u16(), &*action.code()), (404, "unknown-action"));
+    for method in [Method::POST, Method::GET, Method::DELETE, Method::PATCH, Method::OPTIONS] {
+        let action = world.send(request(method.clone(), "/v1/actions/nothing", &[], "{}")).await;
+        assert_eq!((action.status.as_u16(), &*action.code()), (404, "unknown-action"), "{method}");
+    }
+    assert_eq!(world.send(request(Method::GET, "/v1/actions/countdown", &[], "")).await.status, 405);
     for path in ["/", "/v1", "/v1/actions", "/v2/actions/countdown", "/admin/v1/operations", "/metrics"] {
         let answer = world.get(path).await;
         assert_eq!((answer.status.as_u16(), &*answer.code()), (404, "not-found"), "{path}");

@@ -59,6 +59,8 @@ async fn a_list_is_narrowed_by_its_filters() {
     for query in ["status=running", "limit=0", "limit=201", "cursor=x", "createdFrom=yesterday"] {
         let answer = world.admin(Method::GET, &format!("{OPERATIONS}?{query}"), "").await;
         assert_eq!((answer.status.as_u16(), &*answer.code()), (422, "invalid-input"), "{query}");
+        assert_eq!(answer.json()["errors"][0]["parameter"], query.split('=').next().unwrap());
+        assert!(answer.json()["errors"][0].get("pointer").is_none(), "{answer:?}");
     }
 }
 
@@ -123,13 +125,19 @@ async fn an_operator_makes_links_that_work() {
     assert_eq!(links.links["status"], location);
     let sent = request(Method::POST, &links.links["event:decision"], &[], r#"{"approved":true}"#);
     assert_eq!(world.send(sent).await.status, 202);
-    for (body, code) in [
-        (r#"{"rights":["everything"]}"#, "invalid-input"),
-        (r#"{"rights":["event:other"]}"#, "unknown-event"),
-        ("[", "malformed-json"),
+    for (body, pointer) in [
+        (r#"{"rights":["status","everything"]}"#, "/rights/1"),
+        (r#"{"rights":["status",7]}"#, "/rights/1"),
+        (r#"{"rights":"status"}"#, "/rights"),
+        ("[]", ""),
     ] {
-        assert_eq!(world.admin(Method::POST, &url, body).await.code(), code);
+        let answer = world.admin(Method::POST, &url, body).await;
+        assert_eq!((answer.status.as_u16(), &*answer.code()), (422, "invalid-input"), "{body}");
+        assert_eq!(answer.json()["errors"][0]["pointer"], pointer, "{answer:?}");
     }
+    let other = world.admin(Method::POST, &url, r#"{"rights":["event:other"]}"#).await;
+    assert_eq!((other.status.as_u16(), &*other.code()), (404, "unknown-event"));
+    assert_eq!(world.admin(Method::POST, &url, "[").await.code(), "malformed-json");
 }
 
 #[tokio::test]
@@ -157,21 +165,40 @@ async fn reads_need_observe_and_the_rest_operate() {
         let request = request(method, url, &[("x-api-key", key)], "");
         Answer::read(world.management.answer(request, loopback()).await).await.status.as_u16()
     };
+    let unknown = format!("{OPERATIONS}/0198f3a0-5c1e-7abc-8def-0123456789ab");
 
     for read in [OPERATIONS, &url, &format!("{url}/journal"), "/metrics"] {
         assert_eq!(ask(Method::GET, read, &observer).await, 200, "{read}");
-        assert_eq!(ask(Method::GET, read, &starter).await, 403, "{read}");
+        assert_eq!(ask(Method::GET, read, &starter).await, 404, "{read}");
         assert_eq!(ask(Method::GET, read, "").await, 401, "{read}");
     }
     for command in ["cancel", "terminate", "events/decision", "links"] {
-        assert_eq!(ask(Method::POST, &format!("{url}/{command}"), &observer).await, 403, "{command}");
+        assert_eq!(ask(Method::POST, &format!("{url}/{command}"), &observer).await, 404, "{command}");
     }
+    assert_eq!(ask(Method::GET, &unknown, &starter).await, 404);
     assert_eq!(ask(Method::GET, "/healthz", "").await, 200);
     assert_eq!(ask(Method::GET, "/readyz", "").await, 200);
     world.app.operations.drain();
     let draining = world.admin(Method::GET, "/readyz", "").await;
     assert_eq!((draining.status.as_u16(), &*draining.code()), (503, "draining"));
     assert!(draining.headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn readiness_tells_of_a_wal_that_is_too_long() {
+    let ready = async |large_wal| {
+        let options = |options: SqliteOptions| options.large_wal(large_wal);
+        let world = World::on(HttpSettings::default(), Limits::default(), options).await;
+        world.approval().await;
+        // Answered after the commit that is counted.
+        world.store.active().await.unwrap();
+        let answer = world.admin(Method::GET, "/readyz", "").await;
+        assert_eq!(answer.status, 200);
+        answer.text
+    };
+
+    assert_eq!(ready(256 << 20).await, "ready\n");
+    assert!(ready(1).await.starts_with("ready\nthe store's WAL has "));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ async fn a_poll_of_a_running_operation_is_202_with_location_and_pace_every_time(
         let answer = world.get(&location).await;
         assert_eq!(answer.status, 202);
         assert_eq!(answer.header("location"), location);
-        assert_eq!(answer.header("retry-after"), "2");
+        assert!(answer.is_paced(), "{answer:?}");
         assert!(!answer.headers.contains_key("etag"));
     }
 }
@@ -68,10 +68,11 @@ async fn the_monitor_is_200_whatever_the_outcome() {
     let monitor = format!("{url}/status?token={token}");
     world.until(&running, |view| view["customStatus"] == "Waiting for a decision").await;
     let answer = world.get(&monitor).await;
-    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (200, "2"));
+    assert!(answer.status == 200 && answer.is_paced(), "{answer:?}");
     let tag = answer.header("etag");
     let again = world.send(request(Method::GET, &monitor, &[("if-none-match", tag)], "")).await;
-    assert_eq!((again.status.as_u16(), again.header("retry-after"), again.header("etag")), (304, "2", tag));
+    assert!(again.status == 304 && again.is_paced(), "{again:?}");
+    assert_eq!(again.header("etag"), tag);
 }
 
 #[tokio::test]

@@ -50,6 +50,16 @@ async fn a_wait_that_ran_out_shows_the_current_view_and_asks_again_soon() {
 }
 
 #[tokio::test]
+async fn the_wait_that_was_applied_is_the_one_that_the_server_allows() {
+    let world = World::new().await;
+    let location = world.countdown(r#"{"seconds":0,"steps":1}"#).await;
+
+    let polled = world.send(request(Method::GET, &location, &[("prefer", "wait=99")], "")).await;
+
+    assert_eq!((polled.status.as_u16(), polled.header("preference-applied")), (200, "wait=30"));
+}
+
+#[tokio::test]
 async fn a_monitor_with_a_tag_that_no_longer_matches_answers_at_once() {
     let world = World::new().await;
     let location = world.approval().await;

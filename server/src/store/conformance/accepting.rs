@@ -9,7 +9,8 @@ use super::sample::{
     ACTION, NO_LIMITS, accept, append, at, end, history, idempotency, json, new, read, succeeded,
 };
 use crate::journal::Entry;
-use crate::store::{Accepted, ActiveLimits, Found, Idempotency, NewOperation, Store};
+use crate::operation::Operation;
+use crate::store::{Accepted, ActiveLimits, Candidate, Found, Idempotency, NewOperation, Store};
 
 /// Once accepted, an operation is what every reader finds, and its journal begins with its input.
 pub async fn an_accepted_operation_is_readable_at_once(factory: &impl Factory) {
@@ -153,20 +154,45 @@ pub async fn a_replay_comes_before_the_limits(factory: &impl Factory) {
 /// What it stands for; nothing, if no accepted start has bound it.
 pub async fn a_key_can_be_asked_without_accepting_anything(factory: &impl Factory) {
     let store = factory.open().await;
-    let recall = async |key, content| {
-        let asked = Idempotency { key: [key; 32], content: [content; 32] };
-        store.recall(asked).await.expect("the store works")
-    };
+    let ask = async |key, content| foresee(&*store, idempotency(key, content), NO_LIMITS).await;
     let first = NewOperation { idempotency: idempotency(1, 1), ..new(1) };
-    assert!(recall(1, 1).await.is_none());
+    assert!(ask(1, 1).await.is_none());
     accept(&*store, first.clone()).await;
 
-    let same = recall(1, 1).await.expect("the key is bound");
-    let other = recall(1, 2).await;
+    let same = ask(1, 1).await.expect("the key is bound");
+    let other = ask(1, 2).await;
 
     assert_replayed(&same, &first);
     assert!(matches!(other, Some(Accepted::KeyReused)), "{other:?}");
-    assert!(recall(2, 1).await.is_none());
+    assert!(ask(2, 1).await.is_none());
+}
+
+/// Each limit by itself; a key that is bound comes first here, too.
+pub async fn room_can_be_asked_for_without_accepting_anything(factory: &impl Factory) {
+    let store = factory.open().await;
+    let first = NewOperation { idempotency: idempotency(1, 1), ..new(1) };
+    accept(&*store, first.clone()).await;
+
+    for limits in [
+        ActiveLimits { total: 1, ..NO_LIMITS },
+        ActiveLimits { action: 1, ..NO_LIMITS },
+        ActiveLimits { caller: 1, ..NO_LIMITS },
+    ] {
+        let full = foresee(&*store, idempotency(2, 1), limits).await;
+        assert!(matches!(full, Some(Accepted::Full)), "{full:?}");
+        let replay = foresee(&*store, idempotency(1, 1), limits).await.expect("the key is bound");
+        assert_replayed(&replay, &first);
+    }
+    assert!(foresee(&*store, None, ActiveLimits { total: 2, action: 2, caller: 2 }).await.is_none());
+}
+
+async fn foresee(
+    store: &impl Store,
+    idempotency: Option<Idempotency>,
+    limits: ActiveLimits,
+) -> Option<Accepted> {
+    let Operation { action, caller, .. } = new(1).operation;
+    store.foresee(Candidate { action, caller, idempotency, limits }).await.expect("the store works")
 }
 
 fn assert_replayed(answer: &Accepted, first: &NewOperation) {

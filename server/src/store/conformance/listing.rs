@@ -1,16 +1,13 @@
 //! [`list`](crate::store::Store::list).
 
+use std::sync::Arc;
+
 use super::Factory;
 use super::sample::{NO_LIMITS, accept, append, at, end, new, problem, published, read, succeeded};
-use crate::operation::{OperationId, Outcome, State};
-use crate::store::{Filter, Store};
+use crate::operation::{Operation, OperationId, Outcome, State};
+use crate::store::{Filter, Place, Store};
 
-async fn list(
-    store: &impl Store,
-    filter: Filter,
-    before: Option<OperationId>,
-    max: usize,
-) -> Vec<OperationId> {
+async fn list(store: &impl Store, filter: Filter, before: Option<Place>, max: usize) -> Vec<OperationId> {
     let listed = store.list(filter, before, max).await.expect("the store works");
     for operation in &listed {
         assert_eq!(*operation, read(store, operation.id).await);
@@ -23,15 +20,50 @@ pub async fn the_newest_come_first_in_pages(factory: &impl Factory) {
     let store = factory.open().await;
     let mut accepted = Vec::new();
     for now in 0..10 {
-        accepted.push(accept(&*store, new(now)).await.0.id);
+        accepted.push(accept(&*store, new(now)).await.0);
     }
     accepted.reverse();
+    let place = |index: usize| Some(Place::of(&accepted[index]));
+    let accepted: Vec<OperationId> = accepted.iter().map(|operation| operation.id).collect();
 
     assert_eq!(list(&*store, Filter::default(), None, 100).await, accepted);
     assert_eq!(list(&*store, Filter::default(), None, 4).await, accepted[..4]);
-    assert_eq!(list(&*store, Filter::default(), Some(accepted[3]), 4).await, accepted[4..8]);
-    assert_eq!(list(&*store, Filter::default(), Some(accepted[7]), 4).await, accepted[8..]);
-    assert_eq!(list(&*store, Filter::default(), Some(accepted[9]), 4).await, []);
+    assert_eq!(list(&*store, Filter::default(), place(3), 4).await, accepted[4..8]);
+    assert_eq!(list(&*store, Filter::default(), place(7), 4).await, accepted[8..]);
+    assert_eq!(list(&*store, Filter::default(), place(9), 4).await, []);
+}
+
+/// A child's id begins with its parent's time, and its place is that of its own. Those of one time are in the order of
+/// their ids, also over the end of a page.
+pub async fn children_are_among_those_of_their_own_time(factory: &impl Factory) {
+    let store = factory.open().await;
+    let mut accepted: Vec<Arc<Operation>> = Vec::new();
+    for now in [0, 1, 1, 5, 5, 9] {
+        accepted.push(accept(&*store, new(now)).await.0);
+    }
+    // One of them is as old as its parent, and the clock was set back before the last one began.
+    for (parent, now) in [(0, 0), (0, 1), (0, 5), (1, 5), (0, 7), (5, 12), (5, 3)] {
+        let mut child = new(now);
+        child.operation.id = accepted[parent].id.child(&format!("{now}"));
+        child.operation.parent = Some(accepted[parent].id);
+        accepted.push(accept(&*store, child).await.0);
+    }
+    let mut expected: Vec<Place> = accepted.iter().map(|operation| Place::of(operation)).collect();
+    expected.sort();
+    expected.reverse();
+    let ids: Vec<OperationId> = expected.iter().map(|place| place.id).collect();
+
+    assert_eq!(list(&*store, Filter::default(), None, 100).await, ids);
+    for (index, place) in expected.iter().enumerate() {
+        assert_eq!(list(&*store, Filter::default(), Some(*place), 100).await, ids[index + 1..]);
+        assert_eq!(
+            list(&*store, Filter::default(), Some(*place), 1).await,
+            ids[index + 1..].get(..1).unwrap_or(&[])
+        );
+    }
+    let early = Filter { created_from: Some(at(1)), created_before: Some(at(6)), ..Filter::default() };
+    let some = expected.iter().filter(|place| (at(1)..at(6)).contains(&place.created_at));
+    assert_eq!(list(&*store, early, None, 100).await, some.map(|place| place.id).collect::<Vec<_>>());
 }
 
 /// Times are from a time on, and before a time.
@@ -82,7 +114,8 @@ pub async fn pages_stay_exact_while_operations_change(factory: &impl Factory) {
     loop {
         let page = list(&*store, Filter::default(), before, 7).await;
         let Some(last) = page.last() else { break };
-        before = Some(*last);
+        let last = read(&*store, *last).await;
+        before = Some(Place::of(&last));
         seen.extend(page);
         let round = seen.len();
         accept(&*store, new(100 + round as i64)).await;

@@ -7,7 +7,7 @@ use super::sample::{
 };
 use crate::journal::Entry;
 use crate::operation::{OperationId, Outcome, State};
-use crate::store::{Signal, Signaled, Store};
+use crate::store::{EventKey, Signal, Signaled, Store};
 
 /// The owner is told, and finds the event in the journal.
 pub async fn an_event_reaches_the_owner_and_the_journal(factory: &impl Factory) {
@@ -20,6 +20,30 @@ pub async fn an_event_reaches_the_owner_and_the_journal(factory: &impl Factory) 
     assert!(matches!(answer, Signaled::Done(now) if now == operation));
     hear(&mut heard, |heard| (heard == Heard::Signaled(operation.id)).then_some(())).await;
     assert_eq!(entries_of(&*store, operation.id).await, [event("decision")]);
+}
+
+/// Whatever would refuse the event, or recognise it; and nothing has happened.
+pub async fn what_would_become_of_an_event_can_be_asked_without_writing_it(factory: &impl Factory) {
+    let store = factory.open().await;
+    let (operation, claim) = accept(&*store, new(1)).await;
+    let ask = async |once: Option<(u8, u8)>, waiting| {
+        let once = once.map(|(key, content)| EventKey { key: [key; 32], content: [content; 32] });
+        store.foresee_event(operation.id, once, waiting).await.expect("the store works")
+    };
+    assert!(ask(Some((1, 1)), 1).await.is_none());
+    assert_eq!(entries_of(&*store, operation.id).await, []);
+    store.signal(operation.id, send("decision", Some((1, 1)), 1), at(2)).await.expect("the store works");
+
+    assert!(matches!(ask(Some((1, 1)), 1).await, Some(Signaled::Repeated(_))));
+    assert!(matches!(ask(Some((1, 2)), 1).await, Some(Signaled::KeyReused)));
+    assert!(matches!(ask(Some((2, 1)), 1).await, Some(Signaled::TooManyEvents)));
+    assert!(ask(None, 2).await.is_none());
+    append(&*store, claim, end(3, succeeded())).await;
+
+    assert!(matches!(ask(Some((1, 1)), 1).await, Some(Signaled::Repeated(_))));
+    assert!(matches!(ask(None, 1).await, Some(Signaled::AlreadyFinished(_))));
+    let unknown = store.foresee_event(OperationId::new(at(1)), None, 1).await.expect("the store works");
+    assert!(matches!(unknown, Some(Signaled::NotFound)), "{unknown:?}");
 }
 
 /// The second one is recognised.

@@ -7,7 +7,7 @@ use super::row;
 use super::writer::{Tx, Write};
 use crate::journal::Entry;
 use crate::operation::OperationId;
-use crate::store::{Accepted, Found, Idempotency, NewOperation};
+use crate::store::{Accepted, Candidate, Found, Idempotency, NewOperation};
 
 impl Write for NewOperation {
     type Answer = Accepted;
@@ -19,7 +19,7 @@ impl Write for NewOperation {
             return Ok(Accepted::Replayed(Found::Operation(live.operation.clone())));
         }
         // A replay is answered even when nothing new is accepted, so the key comes before the limits.
-        let full = tx.memory.is_full(operation, *limits);
+        let full = tx.memory.is_full(&operation.action, &operation.caller, *limits);
         if let Some(idempotency) = idempotency
             && (full || !remember(tx.connection, idempotency, id)?)
             && let Some(accepted) = replay(tx.connection, idempotency)?
@@ -56,14 +56,18 @@ impl Write for NewOperation {
     }
 }
 
-/// What a key stands for. Asked of the writer, so that it sees what is being accepted.
-pub(super) struct Recall(pub(super) Idempotency);
-
-impl Write for Recall {
+/// Asked of the writer, so that it sees what is being accepted.
+impl Write for Candidate {
     type Answer = Option<Accepted>;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<Accepted>, StoreError> {
-        replay(tx.connection, &self.0)
+        let Self { action, caller, idempotency, limits } = self;
+        if let Some(idempotency) = idempotency
+            && let Some(accepted) = replay(tx.connection, idempotency)?
+        {
+            return Ok(Some(accepted));
+        }
+        Ok(tx.memory.is_full(action, caller, *limits).then_some(Accepted::Full))
     }
 }
 

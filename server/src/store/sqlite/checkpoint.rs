@@ -5,7 +5,7 @@
 //! writer moves the few frames that came meanwhile, between two commits. The next commit starts the WAL over.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
@@ -17,17 +17,40 @@ use super::{LostSync, StoreError};
 
 /// The frames of 4 KiB after which the background is woken.
 const FRAMES: i64 = 1_024;
+const FRAME_BYTES: i64 = 4_096;
+
+/// How long the WAL was after the last commit, in frames.
+#[derive(Default)]
+pub(super) struct WalLength(AtomicI64);
+
+impl WalLength {
+    /// What to say of a WAL that has more than `bytes`.
+    pub(super) fn complaint(&self, bytes: i64) -> Option<String> {
+        let length = self.0.load(Ordering::Relaxed) * FRAME_BYTES;
+        (length > bytes).then(|| {
+            format!(
+                "the store's WAL has {} MiB: something keeps it from being checkpointed, such as a read that does not end",
+                length >> 20
+            )
+        })
+    }
+}
 
 pub(super) struct Checkpointer {
     wake: mpsc::SyncSender<()>,
     thread: JoinHandle<()>,
     done: Arc<AtomicBool>,
+    length: Arc<WalLength>,
     // How long the WAL may get before the background is woken (again).
     next: i64,
 }
 
 impl Checkpointer {
-    pub(super) fn start(connection: Connection, hook: LostSync) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        connection: Connection,
+        hook: LostSync,
+        length: Arc<WalLength>,
+    ) -> Result<Self, OpenError> {
         let (wake, woken) = mpsc::sync_channel(1);
         let done = Arc::new(AtomicBool::new(false));
         let finished = Arc::clone(&done);
@@ -46,7 +69,7 @@ impl Checkpointer {
                 }
             }
         })?;
-        Ok(Self { wake, thread, done, next: FRAMES })
+        Ok(Self { wake, thread, done, length, next: FRAMES })
     }
 
     /// Does what is to be done after a commit on the writer's connection: nothing, nearly always.
@@ -55,6 +78,7 @@ impl Checkpointer {
             run(writer, Mode::Passive)?;
         }
         let frames = run(writer, Mode::Noop)?;
+        self.length.0.store(frames, Ordering::Relaxed);
         if frames >= self.next {
             self.next = frames + FRAMES;
             // If it is at work still, it will be woken again.
@@ -66,7 +90,7 @@ impl Checkpointer {
     }
 
     pub(super) fn stop(self) {
-        let Self { wake, thread, done: _, next: _ } = self;
+        let Self { wake, thread, done: _, length: _, next: _ } = self;
         drop(wake);
         // A panic of that thread was reported by it.
         let _ = thread.join();

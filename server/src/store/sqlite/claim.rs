@@ -27,19 +27,19 @@ impl Write for Take {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Claimed>, StoreError> {
         self.show_strangers_running(tx)?;
-        let wanted: Vec<OperationId> = tx
-            .memory
-            .unowned()
-            .filter(|live| self.knows(live))
-            .take(self.max)
-            .map(|live| live.operation.id)
-            .collect();
-        let mut claimed = Vec::with_capacity(wanted.len());
-        for ids in wanted.chunks(JOURNALS) {
-            let mut journals = journals(tx, ids)?;
+        let mut claimed = Vec::new();
+        let mut after = None;
+        // Those that cannot be read stay where they are: they must not keep the later ones from their turn.
+        while claimed.len() < self.max {
+            let unowned = tx.memory.unowned_after(after).filter(|live| self.knows(live));
+            let wanted = JOURNALS.min(self.max - claimed.len());
+            let ids: Vec<OperationId> = unowned.take(wanted).map(|live| live.operation.id).collect();
+            let Some(last) = ids.last() else { break };
+            after = Some(*last);
+            let mut journals = journals(tx, &ids)?;
             for id in ids {
-                let history = journals.remove(id).unwrap_or(Ok(Vec::new()));
-                let Some(live) = tx.memory.get(*id) else { continue };
+                let history = journals.remove(&id).unwrap_or(Ok(Vec::new()));
+                let Some(live) = tx.memory.get(id) else { continue };
                 match history {
                     Ok(history) => claimed.push(take(tx, live.clone(), history)),
                     // It stays until a release that can read it, or until its deadline.
@@ -71,7 +71,7 @@ impl Take {
     fn show_strangers_running(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
         let strangers: Vec<Live> = tx
             .memory
-            .unowned()
+            .unowned_after(None)
             .filter(|live| live.operation.state == State::NotStarted && !self.knows(live))
             .cloned()
             .collect();
@@ -136,5 +136,54 @@ impl Write for DisownAll {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(all(test, feature = "conformance"))]
+mod tests {
+    use super::super::{SqliteOptions, SqliteStore};
+    use super::*;
+    use crate::store::conformance::sample;
+    use crate::store::{Accepted, Store};
+
+    /// Makes the journal of an operation unreadable.
+    struct Damage(OperationId);
+
+    impl Write for Damage {
+        type Answer = ();
+
+        fn apply(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
+            tx.connection
+                .execute("UPDATE journal SET entry = x'ff' WHERE operation = ?1", [self.0.as_bytes()])?;
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn operations_that_cannot_be_read_do_not_hold_up_those_after_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteOptions::new(directory.path())).unwrap();
+        let mut ids = Vec::new();
+        for now in 0..6 {
+            let Accepted::New(operation, _) = store.accept(sample::new(now)).await.unwrap() else {
+                panic!("not accepted")
+            };
+            ids.push(operation.id);
+        }
+        for damaged in [0, 1, 2, 4] {
+            store.write(Damage(ids[damaged])).await.unwrap();
+        }
+        store.disown_all().await.unwrap();
+
+        let action = [sample::new(0).operation.action];
+        let mut claimed = Vec::new();
+        loop {
+            let next = store.claim(&action, 1).await.unwrap();
+            assert!(next.len() <= 1);
+            let Some(next) = next.first() else { break };
+            claimed.push(next.operation.id);
+        }
+
+        assert_eq!(claimed, [ids[3], ids[5]]);
     }
 }

@@ -1,6 +1,7 @@
 //! What the writer knows of every active operation, so that it decides without asking the database.
 
 use std::collections::{BTreeSet, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -75,17 +76,17 @@ impl Memory {
         self.live.keys().copied().collect()
     }
 
-    /// Those that nobody runs, oldest first.
-    pub(super) fn unowned(&self) -> impl Iterator<Item = &Live> {
-        self.unowned.iter().filter_map(|id| self.live.get(id))
+    /// Those that nobody runs, oldest first, from the one after `after` on.
+    pub(super) fn unowned_after(&self, after: Option<OperationId>) -> impl Iterator<Item = &Live> {
+        let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
+        self.unowned.range((begin, Bound::Unbounded)).filter_map(|id| self.live.get(id))
     }
 
-    pub(super) fn is_full(&self, operation: &Operation, limits: ActiveLimits) -> bool {
-        let ActiveLimits { total, action, caller } = limits;
+    pub(super) fn is_full(&self, action: &str, caller: &str, limits: ActiveLimits) -> bool {
         let count = |counts: &HashMap<Arc<str>, u64>, name| counts.get(name).copied().unwrap_or(0);
-        self.live.len() as u64 >= total
-            || count(&self.actions, &operation.action) >= action
-            || count(&self.callers, &operation.caller) >= caller
+        self.live.len() as u64 >= limits.total
+            || count(&self.actions, action) >= limits.action
+            || count(&self.callers, caller) >= limits.caller
     }
 
     pub(super) fn active_by_action(&self) -> Vec<(Arc<str>, u64)> {

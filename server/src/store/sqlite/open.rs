@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::{Checkpointer, WalLength};
 use super::live::Memory;
 use super::shown::Shown;
 use super::writer::Writer;
@@ -84,7 +84,9 @@ pub(super) fn open(options: SqliteOptions) -> Result<SqliteStore, OpenError> {
             spawn("store-reader", move || reader::run(&connection, &asked, &shown))
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let checkpointer = Checkpointer::start(connect(&options)?, Arc::clone(&options.lost_sync))?;
+    let wal = Arc::<WalLength>::default();
+    let checkpointer =
+        Checkpointer::start(connect(&options)?, Arc::clone(&options.lost_sync), Arc::clone(&wal))?;
     let writer = Writer::new(
         connection,
         memory,
@@ -96,7 +98,8 @@ pub(super) fn open(options: SqliteOptions) -> Result<SqliteStore, OpenError> {
         lock,
     );
     let writer = spawn("store-writer", move || writer.run(&written))?;
-    Ok(SqliteStore { writes, reads, shown, _writer: Joined(Some(writer)) })
+    let large_wal = options.large_wal;
+    Ok(SqliteStore { writes, reads, shown, wal, large_wal, _writer: Joined(Some(writer)) })
 }
 
 /// Makes the directory and the database file if they are missing, for nobody else to read.

@@ -67,6 +67,9 @@ const STEPS: &[&str] = &[
         secret BLOB NOT NULL,
         PRIMARY KEY (purpose, number)
     ) WITHOUT ROWID;",
+    // Listings are by the time of acceptance. The id of an operation begins with that time, except for that of a child,
+    // which begins with its parent's: only children need an index, and only they pay for one. It ends with the id.
+    "CREATE INDEX operation_child ON operation (created_at) WHERE parent IS NOT NULL;",
 ];
 
 /// Brings the database to the schema of this release.

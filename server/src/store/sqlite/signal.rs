@@ -26,24 +26,17 @@ impl Write for Tell {
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Signaled, StoreError> {
         let Self { id, signal, now } = self;
         let id = *id;
-        // A repeated event is recognised also when the first one has ended the operation meanwhile.
-        if let Signal::Event { once: Some(once), .. } = signal
-            && let Some(content) = earlier(tx.connection, id, once)?
+        if let Signal::Event { once, waiting, .. } = signal
+            && let Some(refused) = refused(tx, id, once.as_ref(), *waiting)?
         {
-            if content != once.content {
-                return Ok(Signaled::KeyReused);
-            }
-            return Ok(found(tx, id)?.map_or(Signaled::NotFound, Signaled::Repeated));
+            return Ok(refused);
         }
         let Some(live) = tx.memory.get(id) else {
             return Ok(found(tx, id)?.map_or(Signaled::NotFound, Signaled::AlreadyFinished));
         };
         let mut live = live.clone();
         match signal {
-            Signal::Event { name, body, once, waiting } => {
-                if tail(tx, &live)?.waiting >= *waiting {
-                    return Ok(Signaled::TooManyEvents);
-                }
+            Signal::Event { name, body, once, waiting: _ } => {
                 if let Some(EventKey { key, content }) = once {
                     tx.connection
                         .prepare_cached(
@@ -82,6 +75,43 @@ impl Write for Tell {
             Signal::Cancel | Signal::End(_) => 0,
         }
     }
+}
+
+/// [`Store::foresee_event`](crate::store::Store::foresee_event). Asked of the writer, so that it sees what is being written.
+pub(super) struct Foresee {
+    pub(super) id: OperationId,
+    pub(super) once: Option<EventKey>,
+    pub(super) waiting: u64,
+}
+
+impl Write for Foresee {
+    type Answer = Option<Signaled>;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<Signaled>, StoreError> {
+        refused(tx, self.id, self.once.as_ref(), self.waiting)
+    }
+}
+
+/// The answer to an event that is not to be written.
+fn refused(
+    tx: &Tx<'_>,
+    id: OperationId,
+    once: Option<&EventKey>,
+    waiting: u64,
+) -> Result<Option<Signaled>, StoreError> {
+    // A repeated event is recognised also when the first one has ended the operation meanwhile.
+    if let Some(once) = once
+        && let Some(content) = earlier(tx.connection, id, once)?
+    {
+        if content != once.content {
+            return Ok(Some(Signaled::KeyReused));
+        }
+        return Ok(Some(found(tx, id)?.map_or(Signaled::NotFound, Signaled::Repeated)));
+    }
+    let Some(live) = tx.memory.get(id) else {
+        return Ok(Some(found(tx, id)?.map_or(Signaled::NotFound, Signaled::AlreadyFinished)));
+    };
+    Ok((tail(tx, live)?.waiting >= waiting).then_some(Signaled::TooManyEvents))
 }
 
 /// The content of an earlier event with this key.
