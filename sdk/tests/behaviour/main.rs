@@ -12,6 +12,7 @@ mod management;
 mod many;
 mod outcome;
 mod pace;
+mod peers;
 mod poll;
 mod resume;
 mod secrets;
