@@ -13,7 +13,7 @@ use url::Url;
 /// | 200 or 201 (202 without a `Location`) with a `provisioningState` | [`BodyState`](Self::BodyState) | `provisioningState` is a last one | that answer |
 /// | 200, 201 or 204 with none of them | none: it has ended already | at once | the first answer |
 ///
-/// An earlier row wins, but a 200 or 201 whose `provisioningState` is a last one has ended, whatever its
+/// A monitor may also end with a redirect (303) to its result. An earlier row wins, but a 200 or 201 whose `provisioningState` is a last one has ended, whatever its
 /// headers. This is the order of the [Azure REST guidelines] and of the [ARM contract].
 ///
 /// | server | dialect |
@@ -77,6 +77,9 @@ pub(crate) struct Course {
     /// what a POST gives back may be a resource with a history of its own.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(crate) about_resource: bool,
+    /// What is asked is the resource that the start makes, and no URL of the operation's own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(crate) resource: bool,
     /// The operation's own URL, where it differs from the monitor: a raincheck server's `Location`. It is
     /// what people pass around, what is canceled, and what explains a failure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,6 +125,7 @@ impl Course {
             result: ResultAt::Here,
             fetching: false,
             about_resource: false,
+            resource: false,
             home: None,
             terminate: None,
         }
@@ -139,8 +143,8 @@ impl Course {
 
     /// The URL of the operation and of nothing else; `None` if what is asked is a resource, or the result.
     pub(crate) fn operation_url(&self) -> Option<&Url> {
-        let at = (!self.fetching && self.dialect != Some(Dialect::BodyState)).then_some(&self.at);
-        self.home.as_deref().or(at)
+        let other = self.fetching || self.resource || self.dialect == Some(Dialect::BodyState);
+        self.home.as_deref().or((!other).then_some(&self.at))
     }
 
     /// The URL that stands for the operation among people.

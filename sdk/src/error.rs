@@ -172,7 +172,9 @@ impl Error {
     /// The server does not accept the credential (401), or it does not allow this (403).
     ///
     /// Check the API key, or ask for one with the right role. The key is sent only to the origin that the
-    /// client was built for; a status URL elsewhere must carry its own token.
+    /// client was built for; a status URL elsewhere must carry its own token. A credential that expired while
+    /// the operation was at work ends only the following: attach with the [`token`](Self::token) and a client
+    /// that has a new one.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.0.kind == Kind::Refused && matches!(self.0.status, Some(401 | 403))
@@ -198,7 +200,8 @@ impl Error {
         self.0.kind == Kind::Refused
     }
 
-    /// The server answered, but could not serve: 408, 429 or 5xx until the attempts were used up.
+    /// The server answered, but could not serve: 408, 429 or 5xx until the attempts were used up. (A 501 and a
+    /// 505 say that it never will, and are [`is_unexpected`](Self::is_unexpected).)
     ///
     /// Try again later; a start is safe to repeat with the same idempotency key.
     #[must_use]

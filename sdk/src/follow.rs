@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use raincheck_openapi::Status;
 use tokio::time::{Instant, sleep_until};
-use url::Url;
+use url::{Position, Url};
 
 use crate::answer::{Answer, Observed, names};
 use crate::dialect::{Course, ResultAt};
@@ -31,7 +31,7 @@ fn is_see_other(seen: &Observed) -> bool {
 fn comes_from_elsewhere(seen: &Observed, url: &Url) -> bool {
     let Observed::Answer(answer) = seen else { return false };
     // The query may have grown by what the client carries along.
-    answer.asked.path() != url.path() || answer.asked.host() != url.host()
+    answer.asked[..Position::AfterPath] != url[..Position::AfterPath]
 }
 
 /// The end of a poll that has no answer and would have none the next time.

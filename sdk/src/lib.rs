@@ -62,7 +62,8 @@
 //! * `Prefer: wait` lets a server that knows it hold a poll until something changes.
 //! * A failed *poll* never fails the *operation*: it is repeated until the
 //!   [`timeout`](ClientBuilder::timeout), which bounds every request and pause. A result that is there beats
-//!   the timeout.
+//!   the timeout. What would be the same every time ends it: a 4xx (a 404 right after the start only on the
+//!   fourth poll), a 501 or 505, an answer beyond 32 MiB.
 //! * The newest `Location` counts, relative or not. The API key goes to the client's own origin and nowhere
 //!   else, and a `Location` cannot lead from https to http.
 //!

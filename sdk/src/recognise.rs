@@ -132,6 +132,8 @@ fn course(
         result,
         fetching: false,
         about_resource,
+        // A 201 names what was created, a 202 where to ask.
+        resource: answer.status == 201 && dialect == Dialect::Location,
         home: location.filter(|_| dialect == Dialect::StatusMonitor && body.is_status_view()).map(Box::new),
         terminate: terminate.filter(|_| dialect == Dialect::DurableFunctions).map(Box::new),
     }))

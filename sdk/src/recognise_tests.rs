@@ -217,6 +217,19 @@ fn a_location_and_a_resource_have_their_results_in_their_last_answers() {
 }
 
 #[test]
+fn a_url_that_is_the_resource_is_not_the_operations_own() {
+    let own = |answer: &Answer| {
+        let (course, _) = at_work(Method::PUT, (None, None), answer);
+        course.operation_url().map(|url| url.path().to_owned())
+    };
+
+    assert_eq!(own(&located(202, "")).as_deref(), Some("/location"));
+    assert_eq!(own(&monitored(201, "")).as_deref(), Some("/monitor"));
+    assert_eq!(own(&located(201, "")), None);
+    assert_eq!(own(&answer(200, CREATING)), None);
+}
+
+#[test]
 fn a_chosen_dialect_is_taken_whatever_else_the_answer_offers() {
     let everything = with(located(202, ORCHESTRATION), "operation-location", "/monitor");
     let asked = |dialect| {

@@ -14,6 +14,7 @@ mod many;
 mod metrics;
 mod outcome;
 mod pace;
+mod peers;
 mod poll;
 mod request;
 mod resume;
