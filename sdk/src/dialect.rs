@@ -13,9 +13,11 @@ use url::Url;
 /// | 200 or 201 (202 without a `Location`) with a `provisioningState` | [`BodyState`](Self::BodyState) | `provisioningState` is a last one | that answer |
 /// | 200, 201 or 204 with none of them | none: it has ended already | at once | the first answer |
 ///
-/// A monitor may also end with a redirect (303) to its result. An earlier row wins, but a 200 or 201 whose `provisioningState` is a last one has ended, whatever its
-/// headers. This is the order of the [Azure REST guidelines] and of the [ARM contract].
+/// A monitor may also end with a redirect (303) to its result. An earlier row wins, but a 200 or 201 whose
+/// `provisioningState` is a last one has ended, whatever its headers. This is the order of the [Azure REST
+/// guidelines] and of the [ARM contract].
 ///
+/// # Which server, which dialect
 /// | server | dialect |
 /// | --- | --- |
 /// | raincheck | `StatusMonitor`, with the output in the monitor |
@@ -26,7 +28,7 @@ use url::Url;
 /// | anything that answers 202 with `Location`, or ends with a 303 to its result | `Location` |
 ///
 /// [Azure REST guidelines]: https://github.com/microsoft/api-guidelines/blob/vNext/azure/ConsiderationsForServiceDesign.md
-/// [ARM contract]: https://github.com/cloud-and-ai-microsoft/resource-provider-contract/blob/master/v1.0/async-api-reference.md
+/// [ARM contract]: https://github.com/Azure/azure-resource-manager-rpc/blob/master/v1.0/async-api-reference.md
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]

@@ -2,7 +2,21 @@
 //!
 //! Some work takes longer than a request should. A server then answers `202` with the URL of a status, and
 //! the client comes back for the answer: not too soon, not too late, and not discouraged by a lost
-//! connection. This crate is that client.
+//! connection. This crate is that client, for [any server](Dialect#which-server-which-dialect) that works
+//! like that.
+//!
+//! ```no_run
+//! # #[derive(serde::Serialize)] struct Site { name: String }
+//! # async fn run(http: reqwest::Client) -> Result<(), raincheck::Error> {
+//! # let site = Site { name: "seven".into() };
+//! // Any request of reqwest's starts an operation. Awaited once, it is accepted; awaited again, it has ended.
+//! let create = http.put("https://management.example/sites/7?api-version=2026-01-01").json(&site);
+//! let site: serde_json::Value = raincheck::operation(create).await?.await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! At a raincheck server, an action is started by its name:
 //!
 //! ```no_run
 //! use raincheck::{Client, Operation};
@@ -17,45 +31,28 @@
 //! # async fn run() -> Result<(), raincheck::Error> {
 //! let client = Client::builder("https://talks.example").api_key("rck_…").build()?;
 //! let talk = Talk { title: "Patience as a protocol".into() };
+//! let mut operation: Operation<Decision> = client.start("submit-talk", &talk).await?;
 //!
-//! // Accepted, durable at the server, and being worked on:
-//! let operation: Operation<Decision> = client.start("submit-talk", &talk).await?;
-//!
-//! // Polls at the server's pace until it ends:
-//! let decision = operation.await?;
-//! println!("{}", decision.outcome);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! # Watch it
-//! Each status is reported before the pause that follows it, so a progress bar is never one pause late.
-//!
-//! ```no_run
-//! # async fn run(mut operation: raincheck::Operation<String>) -> Result<(), raincheck::Error> {
+//! // Watch it: each status is told before the pause that follows it.
 //! let mut updates = operation.updates();
 //! while let Some(view) = updates.next().await {
 //!     let view = view?;
 //!     println!("{} {:?} {:?}", view.status, view.custom_status, view.percent_complete);
 //! }
-//! let output = operation.await?; // known by now, so nothing is sent
-//! # Ok(())
-//! # }
-//! ```
 //!
-//! # Come back later
-//! ```no_run
-//! # use raincheck::{Client, Operation};
-//! # async fn run(client: Client, operation: Operation<String>) -> Result<(), Box<dyn std::error::Error>> {
-//! let stored = serde_json::to_string(&operation.token())?; // a secret: it can read the status
-//! // … another process, another day …
-//! let output: String = client.attach(serde_json::from_str(&stored)?).await?;
+//! // Or come back another day, in another process. The token is a secret: it can read the status.
+//! let stored = serde_json::to_string(&operation.token()).expect("a token is JSON");
+//! let operation: Operation<Decision> = client.attach(serde_json::from_str(&stored).expect("it was stored"));
+//! println!("{}", operation.await?.outcome);
 //! # Ok(())
 //! # }
 //! ```
 //!
 //! # What it does for you
-//! * A start carries an `Idempotency-Key`, so it is sent again safely after a reset, a 408, 429 or 5xx.
+//! * It recognises [how the server tells how the work stands](Dialect), and where the result is
+//!   ([`FinalStateVia`]).
+//! * A start with an `Idempotency-Key` (every [`Client::start`]) or an idempotent method is sent again after a
+//!   reset, a 408, 429 or 5xx; any other only if the server cannot have acted on it.
 //! * `Retry-After` counts in seconds, as a date, and in Azure's milliseconds, on the first answer too. `0`
 //!   means now; nonsense means back-off with jitter; nothing pauses longer than
 //!   [`max_retry_after`](ClientBuilder::max_retry_after).
@@ -64,8 +61,11 @@
 //!   [`timeout`](ClientBuilder::timeout), which bounds every request and pause. A result that is there beats
 //!   the timeout. What would be the same every time ends it: a 4xx (a 404 right after the start only on the
 //!   fourth poll), a 501 or 505, an answer beyond 32 MiB.
-//! * The newest `Location` counts, relative or not. The API key goes to the client's own origin and nowhere
-//!   else, and a `Location` cannot lead from https to http.
+//! * The newest `Location` counts, relative or not. Credentials go to their own origin and to
+//!   [trusted](ClientBuilder::trust) ones, wherever a `Location` or redirect leads, and https is never left
+//!   for http.
+//! * Many operations share one client: [a limit](ClientBuilder::max_in_flight) on requests in flight, [a
+//!   rate](ClientBuilder::max_rate_per_host) for each host, and a little more than a kilobyte each.
 //!
 //! # Errors
 //! There is one [`Error`], with predicates: [`is_failed`](Error::is_failed) and
@@ -79,9 +79,25 @@
 //! again. A dropped start may have been accepted: repeat it with the same
 //! [`idempotency_key`](Start::idempotency_key).
 //!
+//! # Features
+//! All are off by default.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `blocking` | the `blocking` client, for programs without an async runtime |
+//! | `cookies` | `ClientBuilder::keep_cookies` |
+//! | `metrics` | `raincheck_client_requests_total` by method and outcome, `raincheck_client_request_seconds`, `raincheck_client_requests_in_flight`, `raincheck_client_operations_total` by outcome, for the `metrics` crate |
+//! | `test-kit` | `test_kit`, a server for tests that answers by a script |
+//! | `tracing` | a span for each operation and request, and events in them |
+//!
+//! Without features its dependencies are those of reqwest and a handful of small crates. It needs tokio's
+//! timers, so it does not compile for wasm32.
+//!
 //! # Reading order
-//! [`Client`] and [`ClientBuilder`], [`Start`], [`Operation`] and [`Updates`], [`ResumeToken`], [`Error`];
-//! [`management`] is for operators. Inside: `follow` loops, `step` decides, `pace` times, `transport` sends.
+//! [`operation`] and [`OperationRequest`] for any server; [`Client`], [`ClientBuilder`] and [`Start`] for
+//! one; [`Operation`] and [`Updates`]; [`ResumeToken`]; [`Error`]; [`management`] is for operators. Inside:
+//! `recognise` reads the first answer and `step` every other one, `pace` times, `follow` loops, `trust` guards
+//! credentials, `transport` sends.
 
 mod address;
 mod answer;
