@@ -45,12 +45,12 @@ use self::timers::Timers;
 use crate::Json;
 use crate::action::{Registered, Registry};
 use crate::clock::{Clock, after};
-use crate::operation::{Operation, OperationId, State};
+use crate::operation::{Operation, OperationId, Origin, State};
 use crate::store::{Accepted, Claim, NewOperation, Store, StoreError};
 use crate::watch::Watchers;
 
 /// Makes the URL that lets its holder send an event to an operation.
-pub(crate) type EventUrl = Box<dyn Fn(&Operation, &str) -> String + Send + Sync>;
+pub(crate) type EventUrl = Box<dyn Fn(&Origin, &str) -> String + Send + Sync>;
 
 /// Sizes that a handler may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,7 +313,7 @@ impl Inner {
             // Here, and not when its task gets to run: tasks do not start in the order in which they were spawned.
             core.turn = self.permit(action.name());
         }
-        let run = Run::new(Arc::clone(self), action, operation, claim, core);
+        let run = Run::new(Arc::clone(self), action, &operation, claim, core);
         let mut runs = self.runs();
         let running = runs.entry(id).or_default();
         run.signaled.store(running.signaled, Ordering::Release);

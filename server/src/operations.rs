@@ -10,7 +10,7 @@ use crate::action::{Registered, Registry};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::journal::Record;
-use crate::operation::{Operation, OperationId, Outcome, Problem};
+use crate::operation::{Operation, OperationId, Origin, Outcome, Problem};
 use crate::store::{
     Accepted, ActiveLimits, EventKey, Filter, Found, Idempotency, NewOperation, Signal, Signaled, Store,
     StoreError,
@@ -130,8 +130,8 @@ impl Operations {
         let Start { caller, input, idempotency, tracking_id, traceparent } = start;
         let now = self.clock.now();
         let settings = action.settings();
-        let accepted = action.accepted(OperationId::new(now), caller, self.link_key, now);
-        let operation = Operation { tracking_id, traceparent, ..accepted };
+        let origin = action.origin(OperationId::new(now), caller, self.link_key, now);
+        let operation = Operation::accepted(Origin { tracking_id, traceparent, ..origin });
         let limits = ActiveLimits {
             total: self.limits.active,
             action: settings.max_active,

@@ -14,7 +14,7 @@ use super::{Action, Context, Failure, Settings};
 use crate::Json;
 use crate::clock::after;
 use crate::json::misfit;
-use crate::operation::{Operation, OperationId, State};
+use crate::operation::{OperationId, Origin};
 
 /// An action as the engine and the documents see it.
 pub struct Registered {
@@ -86,30 +86,17 @@ impl Registered {
         self.settings.failures.get(code).copied().unwrap_or(422)
     }
 
-    /// A new operation of this action, as it is accepted.
-    pub(crate) fn accepted(
-        &self,
-        id: OperationId,
-        caller: Arc<str>,
-        link_key: u32,
-        now: Timestamp,
-    ) -> Operation {
-        Operation {
+    /// Where a new operation of this action comes from.
+    pub(crate) fn origin(&self, id: OperationId, caller: Arc<str>, link_key: u32, now: Timestamp) -> Origin {
+        Origin {
             id,
             action: Arc::clone(&self.name),
             version: self.settings.version,
             caller,
             parent: None,
-            state: State::NotStarted,
-            custom_status: None,
-            percent: None,
             created_at: now,
-            updated_at: now,
-            finished_at: None,
             deadline: after(now, self.settings.deadline),
             retention: self.settings.retention,
-            output: None,
-            problem: None,
             link_key,
             tracking_id: None,
             traceparent: None,

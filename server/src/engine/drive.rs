@@ -22,7 +22,7 @@ use crate::action::Failure;
 use crate::action::port::Port;
 use crate::clock::after;
 use crate::journal::{Entry, Record};
-use crate::operation::{OperationId, Outcome, Problem, Published, State};
+use crate::operation::{OperationId, Outcome, Problem, Published};
 use crate::store::StoreError;
 
 /// How a run ended.
@@ -91,14 +91,13 @@ impl Future for Driver {
 impl Driver {
     pub(super) fn new(run: Arc<Run>, input: Json, seen: Option<u64>) -> Self {
         let handler = Arc::clone(&run.action).run(run.clone(), input);
-        let waits_for_its_turn =
-            run.operation.state == State::NotStarted && run.engine.is_limited(run.action.name());
+        let waits_for_its_turn = run.is_first && run.engine.is_limited(run.action.name());
         let mut permit = None;
         if waits_for_its_turn {
             let mut core = run.core();
             core.wants_permit = true;
             permit = core.turn.take();
-        } else if run.operation.state == State::NotStarted {
+        } else if run.is_first {
             run.publish(Published::default());
         }
         Self {

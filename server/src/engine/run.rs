@@ -14,14 +14,16 @@ use crate::Json;
 use crate::action::port::{Ticket, Turn};
 use crate::action::{Failure, Registered};
 use crate::journal::Entry;
-use crate::operation::{Operation, OperationId, Published};
+use crate::operation::{Operation, OperationId, Origin, Published, State};
 use crate::store::Claim;
 
 /// What the handler's context (through [`Port`]), the driver, the timers and the signals share.
 pub(crate) struct Run {
     pub(super) engine: Arc<Inner>,
     pub(super) action: Arc<Registered>,
-    pub(super) operation: Arc<Operation>,
+    pub(super) operation: Arc<Origin>,
+    /// Nothing of the operation has run before.
+    pub(super) is_first: bool,
     pub(super) claim: Claim,
     pub(super) bell: Bell,
     /// An event or a cancel was written; the driver fetches it.
@@ -36,14 +38,15 @@ impl Run {
     pub(super) fn new(
         engine: Arc<Inner>,
         action: Arc<Registered>,
-        operation: Arc<Operation>,
+        operation: &Operation,
         claim: Claim,
         core: Core,
     ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             engine,
             action,
-            operation,
+            operation: Arc::clone(&operation.origin),
+            is_first: operation.state == State::NotStarted,
             claim,
             bell: Bell::default(),
             signaled: AtomicBool::new(false),

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::Factory;
 use super::sample::{
-    ACTION, NO_LIMITS, accept, append, at, end, history, idempotency, json, new, read, succeeded,
+    ACTION, NO_LIMITS, accept, append, at, end, history, idempotency, json, new, origin, read, succeeded,
 };
 use crate::journal::Entry;
 use crate::store::{Accepted, ActiveLimits, Found, Idempotency, NewOperation, Store};
@@ -112,8 +112,8 @@ pub async fn every_limit_counts_active_operations(factory: &impl Factory) {
     let store = factory.open().await;
     let by = |action: &str, caller: &str, limits| {
         let mut new = NewOperation { limits, ..new(1) };
-        new.operation.action = action.into();
-        new.operation.caller = caller.into();
+        origin(&mut new).action = action.into();
+        origin(&mut new).caller = caller.into();
         new
     };
     let (_, claim) = accept(&*store, by("a", "me", NO_LIMITS)).await;

@@ -1,7 +1,7 @@
 //! [`list`](crate::store::Store::list).
 
 use super::Factory;
-use super::sample::{NO_LIMITS, accept, append, at, end, new, problem, published, read, succeeded};
+use super::sample::{NO_LIMITS, accept, append, at, end, new, origin, problem, published, read, succeeded};
 use crate::operation::{OperationId, Outcome, State};
 use crate::store::{Filter, Store};
 
@@ -38,10 +38,10 @@ pub async fn the_newest_come_first_in_pages(factory: &impl Factory) {
 pub async fn each_part_of_a_filter_lets_only_its_own_through(factory: &impl Factory) {
     let store = factory.open().await;
     let mut other = new(20);
-    other.operation.action = "other".into();
-    other.operation.caller = "you".into();
-    other.operation.tracking_id = Some("other".into());
-    other.operation.traceparent = Some("00-other".into());
+    origin(&mut other).action = "other".into();
+    origin(&mut other).caller = "you".into();
+    origin(&mut other).tracking_id = Some("other".into());
+    origin(&mut other).traceparent = Some("00-other".into());
     other.limits = NO_LIMITS;
     let (plain, _) = accept(&*store, new(10)).await;
     let (other, _) = accept(&*store, other).await;

@@ -121,7 +121,7 @@ mod tests {
         let rare = |number: i64| number % (ROWS / 2) == 7;
         let starts = (0..2 * ROWS + 10).map(|number| {
             let mut new = sample::new(number);
-            new.operation.caller = if rare(number) { "rare" } else { "frequent" }.into();
+            sample::origin(&mut new).caller = if rare(number) { "rare" } else { "frequent" }.into();
             store.accept(new)
         });
         join_all(starts).await;
