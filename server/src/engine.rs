@@ -260,8 +260,7 @@ impl Inner {
         self.services.spawn(async move {
             let (accepted, started) = inner.accept(new).await;
             if let Some((run, input)) = started {
-                let driver = Box::new(Driver::new(run, input, None));
-                inner.handlers.clone().spawn(inner.supervise(driver));
+                inner.supervise(Driver::new(run, input, None));
             }
             // Whoever asked may be gone.
             let _ = tell.send(accepted);

@@ -21,7 +21,7 @@ pub struct Registered {
     name: Arc<str>,
     settings: Settings,
     schemas: Schemas,
-    handler: Box<dyn Handler>,
+    handler: Arc<dyn Handler>,
 }
 
 /// The schemas of an action's types.
@@ -51,7 +51,7 @@ impl Registered {
             status: A::Status::schema(),
             components,
         };
-        Self { name: A::NAME.into(), settings, schemas, handler: Box::new(action) }
+        Self { name: A::NAME.into(), settings, schemas, handler: Arc::new(action) }
     }
 
     /// Its name.
@@ -103,12 +103,9 @@ impl Registered {
         }
     }
 
-    pub(crate) fn run(
-        self: Arc<Self>,
-        port: Arc<dyn Port>,
-        input: Json,
-    ) -> BoxFuture<'static, Result<Json, Failure>> {
-        Box::pin(async move { self.handler.run(port, input).await })
+    /// Runs its handler.
+    pub(crate) fn run(&self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'static, Result<Json, Failure>> {
+        Arc::clone(&self.handler).run(port, input)
     }
 }
 
@@ -120,7 +117,7 @@ fn collect<T: ToSchema>(components: &mut Vec<(String, RefOr<Schema>)>) {
 
 trait Handler: Send + Sync {
     fn validate(&self, input: &str) -> Result<(), Vec<InvalidField>>;
-    fn run<'a>(&'a self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'a, Result<Json, Failure>>;
+    fn run(self: Arc<Self>, port: Arc<dyn Port>, input: Json) -> BoxFuture<'static, Result<Json, Failure>>;
 }
 
 impl<A: Action> Handler for A {
@@ -128,13 +125,15 @@ impl<A: Action> Handler for A {
         fit::<A::Input>(input)
     }
 
-    fn run<'a>(&'a self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'a, Result<Json, Failure>> {
+    fn run(self: Arc<Self>, port: Arc<dyn Port>, input: Json) -> BoxFuture<'static, Result<Json, Failure>> {
         Box::pin(async move {
             // It was checked at acceptance; a later version of the action may still have changed its input.
-            let input = input.read().map_err(|error| {
+            let read = input.read().map_err(|error| {
                 Failure::new("unreadable-input", "the input no longer fits the action").with_source(error)
             })?;
-            let output = Action::run(self, &mut Context::new(port, String::new()), input).await?;
+            // It may wait for long now.
+            drop(input);
+            let output = Action::run(&*self, &mut Context::new(port, String::new()), read).await?;
             Ok(Json::of(&output)?)
         })
     }

@@ -127,7 +127,8 @@ impl Inner {
         let submitted = self.services.spawn(async move {
             let accepted = inner.submit(new).await;
             // A cancel that was passed on before the child was accepted has found nothing.
-            if run.core().canceled_children.contains(&id) {
+            let was_canceled = run.core().canceling.as_ref().is_some_and(|it| it.children.contains(&id));
+            if was_canceled {
                 inner.cancel_child(id);
             }
             accepted

@@ -44,9 +44,8 @@ pub(super) struct Core {
     pub(super) decided: Option<usize>,
     /// The commands that have to look again, because nothing could be decided when they did.
     asking: VecDeque<usize>,
-    pub(super) cancel_wakers: Vec<Waker>,
-    /// The children to which a cancel was passed on.
-    pub(super) canceled_children: Vec<OperationId>,
+    /// Who is to be told of a cancel, and who was. Most operations never need it.
+    pub(super) canceling: Option<Box<Canceling>>,
     /// Entries that were decided, but not sent to the store yet.
     pub(super) fresh: Vec<Entry>,
     /// How many entries the journal has, fresh ones included, and how many of them are durable.
@@ -64,7 +63,16 @@ pub(super) struct Core {
     /// No new steps: the process is going down.
     pub(super) draining: bool,
     /// Why the operation cannot go on, for operators.
-    pub(super) fatal: Option<Fatal>,
+    pub(super) fatal: Option<Box<Fatal>>,
+}
+
+/// Who is to be told of a cancel, and who was.
+#[derive(Default)]
+pub(super) struct Canceling {
+    /// Steps that run, and what they have spawned.
+    pub(super) waiting: Vec<Waker>,
+    /// The children to which it was passed on.
+    pub(super) children: Vec<OperationId>,
 }
 
 /// What an earlier run learned.
@@ -197,8 +205,7 @@ impl Core {
             holding: true,
             decided: None,
             asking: VecDeque::new(),
-            cancel_wakers: Vec::new(),
-            canceled_children: Vec::new(),
+            canceling: None,
             fresh: Vec::new(),
             entries,
             durable: entries,
@@ -275,7 +282,16 @@ impl Core {
                 return true;
             }
         }
+        // It may wait for long now.
+        self.asking.shrink_to_fit();
         false
+    }
+
+    /// Tells running steps that the operation was asked to stop, or that the run is over.
+    pub(super) fn wake_canceled(&mut self) {
+        if let Some(canceling) = &mut self.canceling {
+            canceling.waiting.drain(..).for_each(Waker::wake);
+        }
     }
 
     /// Tells every command that could not start before to look again.
@@ -303,7 +319,7 @@ impl Core {
         self.telling = true;
         self.slots.iter_mut().flatten().for_each(|slot| slot.canceled = true);
         self.ask_all();
-        self.cancel_wakers.drain(..).for_each(Waker::wake);
+        self.wake_canceled();
     }
 
     /// The children of `parent` that are waited for. Those of an earlier run may be under way although this one has not

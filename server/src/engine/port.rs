@@ -23,7 +23,7 @@ impl Port for Run {
                 Some(known) if known == winner => {}
                 Some(known) => {
                     let reason = format!("race {id} was won by branch {known} before, and by {winner} now");
-                    core.fatal.get_or_insert(Fatal::Mismatch(reason));
+                    core.fatal.get_or_insert(Box::new(Fatal::Mismatch(reason)));
                 }
             }
             return Ticket(usize::MAX);
@@ -124,8 +124,9 @@ impl Port for Run {
         if core.over || matches!(core.cancel, Cancel::Observed(_)) {
             return Poll::Ready(());
         }
-        if !core.cancel_wakers.iter().any(|waker| waker.will_wake(task.waker())) {
-            core.cancel_wakers.push(task.waker().clone());
+        let waiting = &mut core.canceling.get_or_insert_default().waiting;
+        if !waiting.iter().any(|waker| waker.will_wake(task.waker())) {
+            waiting.push(task.waker().clone());
         }
         Poll::Pending
     }

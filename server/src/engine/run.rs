@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Wake};
 
 use jiff::Timestamp;
 
@@ -24,7 +24,8 @@ pub(crate) struct Run {
     pub(super) operation: Arc<Origin>,
     /// Nothing of the operation has run before.
     pub(super) is_first: bool,
-    pub(super) claim: Claim,
+    /// The number of its claim.
+    number: u64,
     pub(super) bell: Bell,
     /// An event or a cancel was written; the driver fetches it.
     pub(super) signaled: AtomicBool,
@@ -47,13 +48,18 @@ impl Run {
             action,
             operation: Arc::clone(&operation.origin),
             is_first: operation.state == State::NotStarted,
-            claim,
+            number: claim.run,
             bell: Bell::default(),
             signaled: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             core: Mutex::new(core),
             this: this.clone(),
         })
+    }
+
+    /// The right to run the operation.
+    pub(super) fn claim(&self) -> Claim {
+        Claim { operation: self.operation.id, run: self.number }
     }
 
     pub(super) fn core(&self) -> MutexGuard<'_, Core> {
@@ -104,7 +110,7 @@ impl Run {
     pub(super) fn record(&self, core: &mut Core, entry: Entry) {
         core.entries += 1;
         if core.entries > self.engine.limits.journal_entries {
-            core.fatal.get_or_insert(Fatal::JournalTooLong);
+            core.fatal.get_or_insert(Box::new(Fatal::JournalTooLong));
         }
         core.fresh.push(entry);
     }
@@ -130,7 +136,7 @@ impl Run {
             let mut core = self.core();
             let _ = self.take_published(&mut core);
             core.over = true;
-            core.cancel_wakers.drain(..).for_each(Waker::wake);
+            core.wake_canceled();
             core.permit = None;
             std::mem::take(&mut core.slots)
         };
