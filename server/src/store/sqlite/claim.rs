@@ -26,14 +26,19 @@ impl Write for Take {
     type Answer = Vec<Claimed>;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Claimed>, StoreError> {
-        self.show_strangers_running(tx)?;
-        let wanted: Vec<OperationId> = tx
-            .memory
-            .unowned()
-            .filter(|live| self.knows(live))
-            .take(self.max)
-            .map(|live| live.operation.id)
-            .collect();
+        let mut wanted = Vec::new();
+        let mut strangers = Vec::new();
+        for live in tx.memory.unowned() {
+            if self.actions.contains(&live.operation.action) {
+                if wanted.len() == self.max {
+                    break;
+                }
+                wanted.push(live.operation.id);
+            } else if live.operation.state == State::NotStarted {
+                strangers.push(live.clone());
+            }
+        }
+        show_running(tx, strangers)?;
         let mut claimed = Vec::with_capacity(wanted.len());
         for ids in wanted.chunks(JOURNALS) {
             let mut journals = journals(tx, ids)?;
@@ -62,27 +67,15 @@ impl Write for CountActive {
     }
 }
 
-impl Take {
-    fn knows(&self, live: &Live) -> bool {
-        self.actions.contains(&live.operation.action)
+// An operation whose action is unknown waits for a process that knows it, and shows as running meanwhile.
+fn show_running(tx: &mut Tx<'_>, strangers: Vec<Live>) -> Result<(), StoreError> {
+    for mut live in strangers {
+        let operation = Arc::make_mut(&mut live.operation);
+        operation.publish(Published::default(), operation.updated_at);
+        row::update(tx.connection, operation)?;
+        tx.memory.change(live);
     }
-
-    // An operation whose action is unknown waits for a process that knows it, and shows as running meanwhile.
-    fn show_strangers_running(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let strangers: Vec<Live> = tx
-            .memory
-            .unowned()
-            .filter(|live| live.operation.state == State::NotStarted && !self.knows(live))
-            .cloned()
-            .collect();
-        for mut live in strangers {
-            let operation = Arc::make_mut(&mut live.operation);
-            operation.publish(Published::default(), operation.updated_at);
-            row::update(tx.connection, operation)?;
-            tx.memory.change(live);
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn take(tx: &mut Tx<'_>, mut live: Live, history: Vec<Record>) -> Claimed {
