@@ -26,7 +26,7 @@ impl Write for Take {
     type Answer = Vec<Claimed>;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Claimed>, StoreError> {
-        let mut wanted = Vec::new();
+        let mut wanted = Vec::with_capacity(self.max.min(tx.memory.unowned_count()));
         let mut strangers = Vec::new();
         for live in tx.memory.unowned() {
             if self.actions.contains(&live.operation.action) {

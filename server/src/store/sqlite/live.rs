@@ -75,6 +75,11 @@ impl Memory {
         self.live.keys().copied().collect()
     }
 
+    /// How many operations nobody runs.
+    pub(super) fn unowned_count(&self) -> usize {
+        self.unowned.len()
+    }
+
     /// Those that nobody runs, oldest first.
     pub(super) fn unowned(&self) -> impl Iterator<Item = &Live> {
         self.unowned.iter().filter_map(|id| self.live.get(id))
