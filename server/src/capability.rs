@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use raincheck_openapi::paths;
 use sha2::Sha256;
 
-use crate::operation::{Operation, OperationId};
+use crate::operation::{OperationId, Origin};
 
 /// What a link lets its holder do with its operation.
 ///
@@ -175,13 +175,13 @@ impl Signer {
     /// It depends on the record alone, so a replayed start gives the same link again. If the record's key has been
     /// retired, its links have ended, and the newest key signs new ones.
     #[must_use]
-    pub fn sign(&self, operation: &Operation, right: &Right) -> Capability {
+    pub fn sign(&self, operation: &Origin, right: &Right) -> Capability {
         self.sign_parts(operation.link_key, operation.id, right, operation.forgotten_at())
     }
 
     /// The URL below `base` that carries the token for `right` on `operation`.
     #[must_use]
-    pub fn link_url(&self, base: &str, operation: &Operation, right: &Right) -> String {
+    pub fn link_url(&self, base: &str, operation: &Origin, right: &Right) -> String {
         let id = operation.id.to_string();
         let path = match right {
             Right::Status | Right::Cancel => paths::operation(&operation.action, &id),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use jiff::{Timestamp, Unit};
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 /// Tells the time and waits for one.
@@ -97,9 +97,8 @@ pub(crate) fn until(now: Timestamp, due: Timestamp) -> Duration {
 }
 
 fn whole_milliseconds(time: Timestamp) -> Timestamp {
-    // Truncation cannot leave the range: both its ends are whole.
-    time.round(jiff::TimestampRound::new().smallest(Unit::Millisecond).mode(jiff::RoundMode::Trunc))
-        .unwrap_or(time)
+    // What is cut off cannot lead out of the range: both its ends are whole.
+    Timestamp::from_millisecond(time.as_millisecond()).unwrap_or(time)
 }
 
 #[cfg(test)]
@@ -122,9 +121,12 @@ mod tests {
 
     #[test]
     fn times_are_whole_milliseconds() {
-        let time = SystemClock.now();
+        let nanosecond = Duration::from_nanos(1);
 
-        assert_eq!(time.subsec_nanosecond() % 1_000_000, 0);
+        assert_eq!(SystemClock.now().subsec_nanosecond() % 1_000_000, 0);
+        assert_eq!(after(Timestamp::UNIX_EPOCH, nanosecond), Timestamp::UNIX_EPOCH);
+        // The last time that there is stays in the range.
+        assert_eq!(after(Timestamp::MAX, nanosecond).as_millisecond(), Timestamp::MAX.as_millisecond());
     }
 
     #[test]

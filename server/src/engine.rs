@@ -45,12 +45,12 @@ use self::timers::Timers;
 use crate::Json;
 use crate::action::{Registered, Registry};
 use crate::clock::{Clock, after};
-use crate::operation::{Operation, OperationId, State};
+use crate::operation::{Operation, OperationId, Origin, State};
 use crate::store::{Accepted, Claim, NewOperation, Store, StoreError};
 use crate::watch::Watchers;
 
 /// Makes the URL that lets its holder send an event to an operation.
-pub(crate) type EventUrl = Box<dyn Fn(&Operation, &str) -> String + Send + Sync>;
+pub(crate) type EventUrl = Box<dyn Fn(&Origin, &str) -> String + Send + Sync>;
 
 /// Sizes that a handler may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,9 @@ impl Default for HandlerLimits {
 const FLUSH_SOON: Duration = Duration::from_millis(50);
 const FLUSH_LATE: Duration = Duration::from_secs(1);
 
-/// How many operations are taken over at a time.
-const CLAIM: usize = 16_384;
+/// How many operations are taken over at a time: few enough that what is read of them is still in the processor's cache
+/// when they are run.
+const CLAIM: usize = 2_048;
 
 /// After a failed write: how long until the store is tried again, at first and at most.
 const STORE_PAUSE: Duration = Duration::from_millis(200);
@@ -260,8 +261,7 @@ impl Inner {
         self.services.spawn(async move {
             let (accepted, started) = inner.accept(new).await;
             if let Some((run, input)) = started {
-                let driver = Box::new(Driver::new(run, input, None));
-                inner.handlers.clone().spawn(inner.supervise(driver));
+                inner.supervise(Driver::new(run, input, None));
             }
             // Whoever asked may be gone.
             let _ = tell.send(accepted);
@@ -313,7 +313,7 @@ impl Inner {
             // Here, and not when its task gets to run: tasks do not start in the order in which they were spawned.
             core.turn = self.permit(action.name());
         }
-        let run = Run::new(Arc::clone(self), action, operation, claim, core);
+        let run = Run::new(Arc::clone(self), action, &operation, claim, core);
         let mut runs = self.runs();
         let running = runs.entry(id).or_default();
         run.signaled.store(running.signaled, Ordering::Release);
@@ -325,8 +325,11 @@ impl Inner {
         run
     }
 
-    /// Told under the lock, so that the last one told is the last one true.
+    /// Told under the lock, so that the last one told is the last one true. A recovery tells once, at its end.
     fn counted(&self, runs: &HashMap<OperationId, Running>) {
+        if self.recovering.load(Ordering::Relaxed) {
+            return;
+        }
         metrics::gauge!("raincheck_operations_running").set(runs.len() as f64);
         self.count.send_replace(runs.len());
     }

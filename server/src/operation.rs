@@ -1,6 +1,7 @@
 //! An operation: its id, its states, and the moves between them. Pure: no I/O and no clock.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -148,11 +149,9 @@ pub enum Outcome {
     Canceled(Problem),
 }
 
-/// One accepted run of an action, as far as anyone may see it without its journal.
-///
-/// A value of this type is a snapshot: what is in it was durable when it was made.
+/// What never changes of an operation: what was started, by whom, and how long it may take and is kept.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Operation {
+pub struct Origin {
     /// Its name.
     pub id: OperationId,
     /// The action that was started.
@@ -163,26 +162,12 @@ pub struct Operation {
     pub caller: Arc<str>,
     /// The operation that started it, if one did.
     pub parent: Option<OperationId>,
-    /// Where it is.
-    pub state: State,
-    /// What the handler published about it.
-    pub custom_status: Option<Json>,
-    /// How far it is, 0 to 100.
-    pub percent: Option<u8>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// When anything that a poll shows last changed. Never goes back.
-    pub updated_at: Timestamp,
-    /// When it ended.
-    pub finished_at: Option<Timestamp>,
     /// When it ends at the latest.
     pub deadline: Timestamp,
     /// How long it is kept after its end; a tombstone stays for as long again.
     pub retention: Duration,
-    /// Its output, if it succeeded.
-    pub output: Option<Json>,
-    /// Its error, if it failed or was canceled.
-    pub problem: Option<Problem>,
     /// The key that signs its links.
     pub link_key: u32,
     /// The caller's own id for the run.
@@ -191,7 +176,62 @@ pub struct Operation {
     pub traceparent: Option<Arc<str>>,
 }
 
+impl Origin {
+    /// When the last trace of it goes, at the latest: links to it live until then.
+    #[must_use]
+    pub fn forgotten_at(&self) -> Timestamp {
+        after(self.deadline, self.retention * 2)
+    }
+}
+
+/// One accepted run of an action, as far as anyone may see it without its journal.
+///
+/// A value of this type is a snapshot: what is in it was durable when it was made. It reads as one record, but only
+/// what may change is its own: many snapshots of an operation are made, and many operations wait.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Operation {
+    /// What never changes, shared by all snapshots.
+    pub origin: Arc<Origin>,
+    /// Where it is.
+    pub state: State,
+    /// What the handler published about it.
+    pub custom_status: Option<Json>,
+    /// How far it is, 0 to 100.
+    pub percent: Option<u8>,
+    /// When anything that a poll shows last changed. Never goes back.
+    pub updated_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// Its output, if it succeeded.
+    pub output: Option<Json>,
+    /// Its error, if it failed or was canceled.
+    pub problem: Option<Box<Problem>>,
+}
+
+impl Deref for Operation {
+    type Target = Origin;
+
+    fn deref(&self) -> &Origin {
+        &self.origin
+    }
+}
+
 impl Operation {
+    /// A new operation, as it is accepted.
+    #[must_use]
+    pub fn accepted(origin: Origin) -> Self {
+        Self {
+            state: State::NotStarted,
+            custom_status: None,
+            percent: None,
+            updated_at: origin.created_at,
+            finished_at: None,
+            output: None,
+            problem: None,
+            origin: Arc::new(origin),
+        }
+    }
+
     /// When the operation's next change that nobody has to ask for is due: its deadline, or the end of its retention.
     #[must_use]
     pub fn due_at(&self) -> Timestamp {
@@ -199,12 +239,6 @@ impl Operation {
             Some(finished_at) => after(finished_at, self.retention),
             None => self.deadline,
         }
-    }
-
-    /// When the last trace of it goes, at the latest: links to it live until then.
-    #[must_use]
-    pub fn forgotten_at(&self) -> Timestamp {
-        after(self.deadline, self.retention * 2)
     }
 
     /// Publishes a custom status and a progress: makes the operation `Running` if it was not yet.
@@ -244,11 +278,11 @@ impl Operation {
             }
             Outcome::Failed(problem) => {
                 self.state = State::Failed;
-                self.problem = Some(problem);
+                self.problem = Some(Box::new(problem));
             }
             Outcome::Canceled(problem) => {
                 self.state = State::Canceled;
-                self.problem = Some(problem);
+                self.problem = Some(Box::new(problem));
             }
         }
         self.touch(now);
@@ -289,26 +323,19 @@ mod tests {
     use super::*;
 
     fn operation() -> Operation {
-        Operation {
+        Operation::accepted(Origin {
             id: OperationId::new(Timestamp::UNIX_EPOCH),
             action: "countdown".into(),
             version: 1,
             caller: "me".into(),
             parent: None,
-            state: State::NotStarted,
-            custom_status: None,
-            percent: None,
             created_at: at(0),
-            updated_at: at(0),
-            finished_at: None,
             deadline: at(10_000),
             retention: Duration::from_secs(60),
-            output: None,
-            problem: None,
             link_key: 1,
             tracking_id: None,
             traceparent: None,
-        }
+        })
     }
 
     fn at(millisecond: i64) -> Timestamp {

@@ -10,7 +10,7 @@ use crate::action::{Registered, Registry};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::journal::Record;
-use crate::operation::{Operation, OperationId, Outcome, Problem};
+use crate::operation::{Operation, OperationId, Origin, Outcome, Problem};
 use crate::store::{
     Accepted, ActiveLimits, Candidate, EventKey, Filter, Found, Idempotency, NewOperation, Place, Signal,
     Signaled, Store, StoreError,
@@ -129,8 +129,8 @@ impl Operations {
         }
         let Start { caller, input, idempotency, tracking_id, traceparent } = start;
         let now = self.clock.now();
-        let accepted = action.accepted(OperationId::new(now), caller, self.link_key, now);
-        let operation = Operation { tracking_id, traceparent, ..accepted };
+        let origin = action.origin(OperationId::new(now), caller, self.link_key, now);
+        let operation = Operation::accepted(Origin { tracking_id, traceparent, ..origin });
         let limits = self.active_limits(action);
         match self.engine.submit(NewOperation { operation, input, idempotency, limits }).await? {
             Accepted::New(operation, _) => Ok(Started::New(operation)),

@@ -65,7 +65,8 @@ pub trait Store: Send + Sync + 'static {
     /// Takes up to `max` operations that nobody runs and that belong to one of `actions`, oldest first, with their
     /// whole journals. From now on, claims on them that were given earlier are fenced.
     ///
-    /// An operation whose action is in no process's list waits, and shows `Running`.
+    /// An operation whose action is in no process's list waits, and shows `Running` once a claim has found fewer than
+    /// `max`.
     fn claim(&self, actions: &[Arc<str>], max: usize) -> Answer<'_, Vec<Claimed>>;
 
     /// Whom to tell after a commit. Hints only: they may be lost or doubled, and come after the change is readable.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use raincheck_server::operation::{Operation, State};
+use raincheck_server::operation::{Operation, Origin};
 use raincheck_server::store::conformance::power_loss::PowerLoss;
 use raincheck_server::store::keys::{KeyStore, StoredKey};
 use raincheck_server::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
@@ -72,7 +72,7 @@ async fn a_database_of_an_older_release_gets_what_it_has_not() {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(SqliteOptions::new(directory.path())).unwrap();
     let mut child = new();
-    child.operation.parent = Some(OperationId::new(now()));
+    Arc::make_mut(&mut child.operation.origin).parent = Some(OperationId::new(now()));
     assert!(matches!(store.accept(child.clone()).await.unwrap(), Accepted::New(..)));
     store.close().await.unwrap();
     drop(store);
@@ -154,26 +154,19 @@ async fn a_failed_sync_stops_the_process() {
 
 fn new() -> NewOperation {
     NewOperation {
-        operation: Operation {
+        operation: Operation::accepted(Origin {
             id: OperationId::new(now()),
             action: "work".into(),
             version: 1,
             caller: "somebody".into(),
             parent: None,
-            state: State::NotStarted,
-            custom_status: None,
-            percent: None,
             created_at: now(),
-            updated_at: now(),
-            finished_at: None,
             deadline: now() + Duration::from_secs(3600),
             retention: Duration::from_secs(3600),
-            output: None,
-            problem: None,
             link_key: 1,
             tracking_id: None,
             traceparent: None,
-        },
+        }),
         input: Json::of("input").unwrap(),
         idempotency: None,
         limits: ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX },

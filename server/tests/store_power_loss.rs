@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use raincheck_server::journal::{Completion, Entry, Record};
-use raincheck_server::operation::{Operation, Outcome, State};
+use raincheck_server::operation::{Operation, Origin, Outcome, State};
 use raincheck_server::store::conformance::power_loss::{Image, PowerLoss};
 use raincheck_server::store::sqlite::{SqliteOptions, SqliteStore};
 use raincheck_server::store::{
@@ -168,26 +168,19 @@ fn new() -> NewOperation {
 }
 
 fn fresh() -> Operation {
-    Operation {
+    Operation::accepted(Origin {
         id: OperationId::new(now()),
         action: "work".into(),
         version: 1,
         caller: "somebody".into(),
         parent: None,
-        state: State::NotStarted,
-        custom_status: None,
-        percent: None,
         created_at: now(),
-        updated_at: now(),
-        finished_at: None,
         deadline: now() + Duration::from_secs(3600),
         retention: Duration::from_secs(3600),
-        output: None,
-        problem: None,
         link_key: 1,
         tracking_id: None,
         traceparent: None,
-    }
+    })
 }
 
 fn now() -> Timestamp {

@@ -74,6 +74,8 @@ fn each_foreign_library_has_one_place() {
                 "server/src/store/conformance/power_loss",
             ],
         },
+        // Whoever embeds the library chooses an allocator of their own.
+        Only { words: &["mimalloc"], places: &["server/src/main.rs"] },
         Only { words: &["reqwest"], places: &["sdk/src/transport.rs", "server/src/outbound.rs"] },
         Only {
             words: &["std::env", "env::var", "env::var_os"],

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::poll_fn;
 use jiff::Timestamp;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -31,7 +31,7 @@ use crate::operation::{OperationId, Published};
 pub struct Context<S> {
     port: Arc<dyn Port>,
     path: String,
-    occurrences: HashMap<String, u32>,
+    occurrences: HashMap<Box<str>, u32>,
     random: Option<Box<ChaCha8Rng>>,
     status: PhantomData<fn(S)>,
 }
@@ -169,9 +169,13 @@ impl<S> Context<S> {
             self.path,
             name.replace('%', "%25").replace('/', "%2F").replace(':', "%3A")
         );
-        let occurrence = self.occurrences.entry(label.clone()).or_default();
-        let id = format!("{label}:{occurrence}");
-        *occurrence += 1;
+        if let Some(occurrence) = self.occurrences.get_mut(&*label) {
+            let id = format!("{label}:{occurrence}");
+            *occurrence += 1;
+            return id;
+        }
+        let id = format!("{label}:0");
+        self.occurrences.insert(label.into(), 1);
         id
     }
 
@@ -179,15 +183,24 @@ impl<S> Context<S> {
         &self.port
     }
 
-    async fn command(&mut self, name: &str, command: Command) -> Result<Option<Json>, Failure> {
+    fn command(&mut self, name: &str, command: Command) -> Awaited {
         let id = self.next_id(command.kind(), name);
-        let mut pending = Issued::new(&self.port, id, command);
-        poll_fn(|task| match pending.poll(task) {
+        Awaited(Issued::new(&self.port, id, command))
+    }
+}
+
+/// The result of an issued command, later. No async function, which would keep the command until then as well.
+struct Awaited(Issued);
+
+impl Future for Awaited {
+    type Output = Result<Option<Json>, Failure>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut std::task::Context<'_>) -> Poll<Self::Output> {
+        match self.0.poll(task) {
             Poll::Ready(Turn::Done(result)) => Poll::Ready(result),
             // Only steps are run here, and a step is not awaited this way.
             Poll::Ready(Turn::Run) | Poll::Pending => Poll::Pending,
-        })
-        .await
+        }
     }
 }
 

@@ -16,7 +16,7 @@ use crate::operation::{OperationId, Published};
 #[derive(Debug, Clone)]
 pub enum Command {
     /// Run something that touches the world, and remember its result.
-    Step(RetryPolicy),
+    Step(Box<RetryPolicy>),
     /// Wait for a time, across restarts.
     Sleep(Duration),
     /// Wait for an event, up to a time.

@@ -15,14 +15,14 @@ use super::{Action, Context, Failure, Settings};
 use crate::Json;
 use crate::clock::after;
 use crate::json::misfit;
-use crate::operation::{Operation, OperationId, State};
+use crate::operation::{OperationId, Origin};
 
 /// An action as the engine and the documents see it.
 pub struct Registered {
     name: Arc<str>,
     settings: Settings,
     schemas: Schemas,
-    handler: Box<dyn Handler>,
+    handler: Arc<dyn Handler>,
 }
 
 /// The schemas of an action's types.
@@ -52,7 +52,7 @@ impl Registered {
             status: A::Status::schema(),
             components,
         };
-        Self { name: A::NAME.into(), settings, schemas, handler: Box::new(action) }
+        Self { name: A::NAME.into(), settings, schemas, handler: Arc::new(action) }
     }
 
     /// Its name.
@@ -87,42 +87,26 @@ impl Registered {
         self.settings.failures.get(code).copied().unwrap_or(422)
     }
 
-    /// A new operation of this action, as it is accepted.
-    pub(crate) fn accepted(
-        &self,
-        id: OperationId,
-        caller: Arc<str>,
-        link_key: u32,
-        now: Timestamp,
-    ) -> Operation {
-        Operation {
+    /// Where a new operation of this action comes from.
+    pub(crate) fn origin(&self, id: OperationId, caller: Arc<str>, link_key: u32, now: Timestamp) -> Origin {
+        Origin {
             id,
             action: Arc::clone(&self.name),
             version: self.settings.version,
             caller,
             parent: None,
-            state: State::NotStarted,
-            custom_status: None,
-            percent: None,
             created_at: now,
-            updated_at: now,
-            finished_at: None,
             deadline: after(now, self.settings.deadline),
             retention: self.settings.retention,
-            output: None,
-            problem: None,
             link_key,
             tracking_id: None,
             traceparent: None,
         }
     }
 
-    pub(crate) fn run(
-        self: Arc<Self>,
-        port: Arc<dyn Port>,
-        input: Json,
-    ) -> BoxFuture<'static, Result<Json, Failure>> {
-        Box::pin(async move { self.handler.run(port, input).await })
+    /// Runs its handler.
+    pub(crate) fn run(&self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'static, Result<Json, Failure>> {
+        Arc::clone(&self.handler).run(port, input)
     }
 }
 
@@ -134,7 +118,7 @@ fn collect<T: ToSchema>(components: &mut Vec<(String, RefOr<Schema>)>) {
 
 trait Handler: Send + Sync {
     fn validate(&self, input: &str) -> Result<(), Vec<InvalidField>>;
-    fn run<'a>(&'a self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'a, Result<Json, Failure>>;
+    fn run(self: Arc<Self>, port: Arc<dyn Port>, input: Json) -> BoxFuture<'static, Result<Json, Failure>>;
 }
 
 impl<A: Action> Handler for A {
@@ -142,13 +126,15 @@ impl<A: Action> Handler for A {
         fit::<A::Input>(input)
     }
 
-    fn run<'a>(&'a self, port: Arc<dyn Port>, input: Json) -> BoxFuture<'a, Result<Json, Failure>> {
+    fn run(self: Arc<Self>, port: Arc<dyn Port>, input: Json) -> BoxFuture<'static, Result<Json, Failure>> {
         Box::pin(async move {
             // It was checked at acceptance; a later version of the action may still have changed its input.
-            let input = input.read().map_err(|error| {
+            let read = input.read().map_err(|error| {
                 Failure::new("unreadable-input", "the input no longer fits the action").with_source(error)
             })?;
-            let output = Action::run(self, &mut Context::new(port, String::new()), input).await?;
+            // It may wait for long now.
+            drop(input);
+            let output = Action::run(&*self, &mut Context::new(port, String::new()), read).await?;
             Ok(Json::of(&output)?)
         })
     }

@@ -54,7 +54,7 @@ where
         let port = Arc::clone(context.port());
         Box::pin(async move {
             let handle = StepContext { port: Arc::clone(&port), id: id.clone().into(), status: PhantomData };
-            let mut step = Issued::new(&port, id, Command::Step(retry));
+            let mut step = Issued::new(&port, id, Command::Step(Box::new(retry)));
             let mut attempt = pin!(None);
             let result = poll_fn(move |task| {
                 loop {

@@ -10,7 +10,7 @@ use crate::Json;
 use crate::action::port::Ticket;
 use crate::action::{Failure, Registered};
 use crate::clock::after;
-use crate::operation::{Operation, OperationId, State};
+use crate::operation::{Operation, OperationId, Origin, State};
 use crate::store::{ActiveLimits, Found, NewOperation, Signal, StoreError};
 
 impl Inner {
@@ -111,14 +111,14 @@ impl Inner {
     ) -> Result<(), StoreError> {
         let parent = &run.operation;
         let now = self.clock.now();
-        let accepted = action.accepted(id, Arc::clone(&parent.caller), parent.link_key, now);
-        let operation = Operation {
+        let origin = action.origin(id, Arc::clone(&parent.caller), parent.link_key, now);
+        let operation = Operation::accepted(Origin {
             parent: Some(parent.id),
-            deadline: accepted.deadline.min(parent.deadline),
+            deadline: origin.deadline.min(parent.deadline),
             tracking_id: parent.tracking_id.clone(),
             traceparent: parent.traceparent.clone(),
-            ..accepted
-        };
+            ..origin
+        });
         // A parent that holds a place must not wait for another one.
         let limits = ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX };
         let new = NewOperation { operation, input, idempotency: None, limits };
@@ -127,7 +127,8 @@ impl Inner {
         let submitted = self.services.spawn(async move {
             let accepted = inner.submit(new).await;
             // A cancel that was passed on before the child was accepted has found nothing.
-            if run.core().canceled_children.contains(&id) {
+            let was_canceled = run.core().canceling.as_ref().is_some_and(|it| it.children.contains(&id));
+            if was_canceled {
                 inner.cancel_child(id);
             }
             accepted

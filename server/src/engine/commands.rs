@@ -142,8 +142,11 @@ impl Run {
 
     /// Asks a command that has no result yet, outside replay.
     pub(super) fn poll_live(&self, core: &mut Core, ticket: Ticket, slot: &mut Slot) -> Poll<Turn> {
+        if matches!(slot.command, Command::Step(_)) {
+            return self.poll_step(core, ticket, slot);
+        }
         match slot.command.clone() {
-            Command::Step(_) => return self.poll_step(core, ticket, slot),
+            Command::Step(_) => {}
             Command::Sleep(duration) => {
                 if self.poll_sleep(core, ticket, slot, Some(duration)) {
                     slot.result = Some(Ok(None));

@@ -44,11 +44,8 @@ pub(super) struct Core {
     pub(super) decided: Option<usize>,
     /// The commands that have to look again, because nothing could be decided when they did.
     asking: VecDeque<usize>,
-    pub(super) cancel_wakers: Vec<Waker>,
-    /// The children that nobody waits for any more: their branch was dropped.
-    pub(super) left_children: Vec<OperationId>,
-    /// The children to which a cancel was passed on.
-    pub(super) canceled_children: Vec<OperationId>,
+    /// Who is to be told of a cancel, and who was. Most operations never need it.
+    pub(super) canceling: Option<Box<Canceling>>,
     /// Entries that were decided, but not sent to the store yet.
     pub(super) fresh: Vec<Entry>,
     /// How many entries the journal has, fresh ones included, and how many of them are durable.
@@ -66,7 +63,18 @@ pub(super) struct Core {
     /// No new steps: the process is going down.
     pub(super) draining: bool,
     /// Why the operation cannot go on, for operators.
-    pub(super) fatal: Option<Fatal>,
+    pub(super) fatal: Option<Box<Fatal>>,
+}
+
+/// Who is to be told of a cancel, and who was.
+#[derive(Default)]
+pub(super) struct Canceling {
+    /// Steps that run, and what they have spawned.
+    pub(super) waiting: Vec<Waker>,
+    /// The children that nobody waits for any more: their branch was dropped.
+    pub(super) left: Vec<OperationId>,
+    /// The children to which it was passed on.
+    pub(super) children: Vec<OperationId>,
 }
 
 /// What an earlier run learned.
@@ -199,9 +207,7 @@ impl Core {
             holding: true,
             decided: None,
             asking: VecDeque::new(),
-            cancel_wakers: Vec::new(),
-            left_children: Vec::new(),
-            canceled_children: Vec::new(),
+            canceling: None,
             fresh: Vec::new(),
             entries,
             durable: entries,
@@ -278,7 +284,16 @@ impl Core {
                 return true;
             }
         }
+        // It may wait for long now.
+        self.asking.shrink_to_fit();
         false
+    }
+
+    /// Tells running steps that the operation was asked to stop, or that the run is over.
+    pub(super) fn wake_canceled(&mut self) {
+        if let Some(canceling) = &mut self.canceling {
+            canceling.waiting.drain(..).for_each(Waker::wake);
+        }
     }
 
     /// Tells every command that could not start before to look again.
@@ -306,17 +321,17 @@ impl Core {
         self.telling = true;
         self.slots.iter_mut().flatten().for_each(|slot| slot.canceled = true);
         self.ask_all();
-        self.cancel_wakers.drain(..).for_each(Waker::wake);
+        self.wake_canceled();
     }
 
-    /// The children of `parent`, those that are waited for and those that were left. Those of an earlier run may be under way although this one has not
-    /// got to them; one that nobody has started is not there to be told anything.
+    /// The children of `parent`, those that are waited for and those that were left. Those of an earlier run may be under
+    /// way although this one has not got to them; one that nobody has started is not there to be told anything.
     pub(super) fn children(&self, parent: OperationId) -> Vec<OperationId> {
         let waiting = self.slots.iter().flatten();
         waiting
             .filter(|slot| matches!(slot.command, Command::Child { .. }))
             .map(|slot| parent.child(&slot.id))
-            .chain(self.left_children.iter().copied())
+            .chain(self.canceling.iter().flat_map(|canceling| canceling.left.iter().copied()))
             .collect()
     }
 }

@@ -22,7 +22,7 @@ use crate::action::Failure;
 use crate::action::port::Port;
 use crate::clock::after;
 use crate::journal::{Entry, Record};
-use crate::operation::{OperationId, Outcome, Problem, Published, State};
+use crate::operation::{Outcome, Problem, Published};
 use crate::store::StoreError;
 
 /// How a run ended.
@@ -50,18 +50,18 @@ type Handler = Pin<Box<dyn Future<Output = Result<Json, Failure>> + Send>>;
 
 pub(super) struct Driver {
     pub(super) run: Arc<Run>,
-    waker: Waker,
     handler: Option<Handler>,
     /// A new operation of an action with a limit: nothing of it runs before it has a permit.
     waits_for_its_turn: bool,
     pub(super) append: Option<Append>,
-    pub(super) outcome: Option<Outcome>,
+    /// Boxed as all that most operations do without while they wait.
+    pub(super) outcome: Option<Box<Outcome>>,
     intake: Option<BoxFuture<'static, Result<Vec<Record>, StoreError>>>,
     permit: Option<Queued>,
     /// Up to which entry the journal was read.
     seen: Option<u64>,
     /// The store failed: nothing more is done, but what was sent is waited for.
-    failed: Option<StoreError>,
+    failed: Option<Box<StoreError>>,
 }
 
 impl Future for Driver {
@@ -71,7 +71,7 @@ impl Future for Driver {
     fn poll(mut self: Pin<&mut Self>, task: &mut Task<'_>) -> Poll<Ended> {
         if self.failed.is_none() {
             match ready!(self.drive(task)) {
-                Ended::Failed(error) => self.failed = Some(error),
+                Ended::Failed(error) => self.failed = Some(Box::new(error)),
                 Ended::Stopped => {
                     self.run.cancel_children(&mut self.run.core());
                     return Poll::Ready(Ended::Stopped);
@@ -84,26 +84,24 @@ impl Future for Driver {
             let _ = ready!(append.answer.as_mut().poll(task));
             self.append = None;
         }
-        Poll::Ready(self.failed.take().map_or(Ended::Stopped, Ended::Failed))
+        Poll::Ready(self.failed.take().map_or(Ended::Stopped, |error| Ended::Failed(*error)))
     }
 }
 
 impl Driver {
     pub(super) fn new(run: Arc<Run>, input: Json, seen: Option<u64>) -> Self {
-        let handler = Arc::clone(&run.action).run(run.clone(), input);
-        let waits_for_its_turn =
-            run.operation.state == State::NotStarted && run.engine.is_limited(run.action.name());
+        let handler = run.action.run(run.clone(), input);
+        let waits_for_its_turn = run.is_first && run.engine.is_limited(run.action.name());
         let mut permit = None;
         if waits_for_its_turn {
             let mut core = run.core();
             core.wants_permit = true;
             permit = core.turn.take();
-        } else if run.operation.state == State::NotStarted {
+        } else if run.is_first {
             run.publish(Published::default());
         }
         Self {
             waits_for_its_turn,
-            waker: Waker::from(Arc::clone(&run)),
             run,
             handler: Some(handler),
             append: None,
@@ -113,16 +111,6 @@ impl Driver {
             seen,
             failed: None,
         }
-    }
-
-    /// The operation that is run.
-    pub(super) fn operation(&self) -> OperationId {
-        self.run.operation.id
-    }
-
-    /// Ends the run, and gives what the next one begins with.
-    pub(super) fn into_run(self: Box<Self>) -> Arc<Run> {
-        Arc::clone(&self.run)
     }
 
     fn drive(&mut self, task: &mut Task<'_>) -> Poll<Ended> {
@@ -139,7 +127,7 @@ impl Driver {
 
     /// Does what there is to do. Pending: it rests until the bell rings.
     fn work(&mut self) -> Poll<Ended> {
-        let waker = self.waker.clone();
+        let waker = Waker::from(Arc::clone(&self.run));
         let task = &mut Task::from_waker(&waker);
         loop {
             self.run.bell.rung();
@@ -246,7 +234,7 @@ impl Driver {
     fn finish(&mut self, outcome: Outcome) {
         self.drop_handler();
         self.run.core().replay = None;
-        self.outcome = Some(outcome);
+        self.outcome = Some(Box::new(outcome));
     }
 
     /// What a handler holds is the user's, and may panic when it is dropped before its time.
@@ -309,7 +297,7 @@ impl Driver {
     }
 
     fn give_up_if_fatal(&mut self) {
-        let fatal = self.run.core().fatal.take();
+        let fatal = self.run.core().fatal.take().map(|fatal| *fatal);
         let outcome = match fatal {
             None => return,
             Some(Fatal::Mismatch(reason)) => outcome::mismatch(&self.run, &reason),

@@ -23,7 +23,7 @@ impl Port for Run {
                 Some(known) if known == winner => {}
                 Some(known) => {
                     let reason = format!("race {id} was won by branch {known} before, and by {winner} now");
-                    core.fatal.get_or_insert(Fatal::Mismatch(reason));
+                    core.fatal.get_or_insert(Box::new(Fatal::Mismatch(reason)));
                 }
             }
             return Ticket(usize::MAX);
@@ -91,7 +91,7 @@ impl Port for Run {
             if matches!(slot.command, Command::Child { .. }) {
                 // It runs on, and a cancel of this operation is for it, too.
                 let child = self.operation.id.child(&slot.id);
-                core.left_children.push(child);
+                core.canceling.get_or_insert_default().left.push(child);
             }
             let _ = self.done(&mut core, ticket, Ok(None));
         }
@@ -129,8 +129,9 @@ impl Port for Run {
         if core.over || matches!(core.cancel, Cancel::Observed(_)) {
             return Poll::Ready(());
         }
-        if !core.cancel_wakers.iter().any(|waker| waker.will_wake(task.waker())) {
-            core.cancel_wakers.push(task.waker().clone());
+        let waiting = &mut core.canceling.get_or_insert_default().waiting;
+        if !waiting.iter().any(|waker| waker.will_wake(task.waker())) {
+            waiting.push(task.waker().clone());
         }
         Poll::Pending
     }

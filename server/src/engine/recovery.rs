@@ -69,8 +69,7 @@ impl Inner {
             return;
         };
         let run = self.begin(Arc::clone(action), operation, claim, core);
-        let driver = Box::new(Driver::new(run, input, seen));
-        self.handlers.spawn(Arc::clone(self).supervise(driver));
+        self.supervise(Driver::new(run, input, seen));
     }
 }
 

@@ -104,10 +104,13 @@ impl Run {
     /// A cancel goes down to the children.
     pub(super) fn cancel_children(&self, core: &mut Core) {
         let children = core.children(self.operation.id);
+        if children.is_empty() {
+            return;
+        }
         for child in &children {
             self.engine.cancel_child(*child);
         }
-        core.canceled_children.extend(children);
+        core.canceling.get_or_insert_default().children.extend(children);
     }
 
     /// Stops the run: the operation has ended, or the process goes down.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Poll, Wake, Waker};
+use std::task::{Poll, Wake};
 
 use jiff::Timestamp;
 
@@ -14,15 +14,18 @@ use crate::Json;
 use crate::action::port::{Ticket, Turn};
 use crate::action::{Failure, Registered};
 use crate::journal::Entry;
-use crate::operation::{Operation, OperationId, Published};
+use crate::operation::{Operation, OperationId, Origin, Published, State};
 use crate::store::Claim;
 
 /// What the handler's context (through [`Port`]), the driver, the timers and the signals share.
 pub(crate) struct Run {
     pub(super) engine: Arc<Inner>,
     pub(super) action: Arc<Registered>,
-    pub(super) operation: Arc<Operation>,
-    pub(super) claim: Claim,
+    pub(super) operation: Arc<Origin>,
+    /// Nothing of the operation has run before.
+    pub(super) is_first: bool,
+    /// The number of its claim.
+    number: u64,
     pub(super) bell: Bell,
     /// An event or a cancel was written; the driver fetches it.
     pub(super) signaled: AtomicBool,
@@ -36,21 +39,27 @@ impl Run {
     pub(super) fn new(
         engine: Arc<Inner>,
         action: Arc<Registered>,
-        operation: Arc<Operation>,
+        operation: &Operation,
         claim: Claim,
         core: Core,
     ) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
             engine,
             action,
-            operation,
-            claim,
+            operation: Arc::clone(&operation.origin),
+            is_first: operation.state == State::NotStarted,
+            number: claim.run,
             bell: Bell::default(),
             signaled: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             core: Mutex::new(core),
             this: this.clone(),
         })
+    }
+
+    /// The right to run the operation.
+    pub(super) fn claim(&self) -> Claim {
+        Claim { operation: self.operation.id, run: self.number }
     }
 
     pub(super) fn core(&self) -> MutexGuard<'_, Core> {
@@ -101,7 +110,7 @@ impl Run {
     pub(super) fn record(&self, core: &mut Core, entry: Entry) {
         core.entries += 1;
         if core.entries > self.engine.limits.journal_entries {
-            core.fatal.get_or_insert(Fatal::JournalTooLong);
+            core.fatal.get_or_insert(Box::new(Fatal::JournalTooLong));
         }
         core.fresh.push(entry);
     }
@@ -127,7 +136,7 @@ impl Run {
             let mut core = self.core();
             let _ = self.take_published(&mut core);
             core.over = true;
-            core.cancel_wakers.drain(..).for_each(Waker::wake);
+            core.wake_canceled();
             core.permit = None;
             std::mem::take(&mut core.slots)
         };

@@ -43,7 +43,7 @@ impl Driver {
         if self.append.is_some() {
             return Poll::Pending;
         }
-        let outcome = self.outcome.take();
+        let outcome = self.outcome.take().map(|outcome| *outcome);
         let (entries, count, published) = {
             let mut core = self.run.core();
             let drains = core.draining && core.published.is_some();
@@ -56,7 +56,7 @@ impl Driver {
         if entries.is_empty() && published.is_none() && outcome.is_none() {
             return Poll::Pending;
         }
-        let (store, claim) = (Arc::clone(&self.run.engine.store), self.run.claim);
+        let (store, claim) = (Arc::clone(&self.run.engine.store), self.run.claim());
         let last = outcome.is_some();
         let change = Change { entries, published, outcome, now: self.run.engine.clock.now() };
         let answer = Box::pin(async move { store.append(claim, change).await });

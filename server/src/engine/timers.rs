@@ -1,6 +1,7 @@
 //! Timers: one task that sleeps until the next due time, and wakes whoever it is for.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -20,14 +21,14 @@ pub(crate) enum Alarm {
     Flush,
 }
 
-/// Names a timer, to cancel it.
+/// Names a timer, to cancel it: when it is due, in milliseconds, and which one it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TimerKey(Timestamp, u64);
+pub(crate) struct TimerKey(i64, NonZeroU64);
 
 impl TimerKey {
     /// When it is due.
-    pub(crate) const fn due(self) -> Timestamp {
-        self.0
+    pub(crate) fn due(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -44,7 +45,8 @@ pub(crate) struct Timers {
 impl Timers {
     /// Sets a timer.
     pub(crate) fn set(&self, due: Timestamp, run: Weak<Run>, alarm: Alarm) -> TimerKey {
-        let key = TimerKey(due, self.serial.fetch_add(1, Ordering::Relaxed));
+        let serial = NonZeroU64::MIN.saturating_add(self.serial.fetch_add(1, Ordering::Relaxed));
+        let key = TimerKey(due.as_millisecond(), serial);
         let mut queue = self.lock();
         queue.insert(key, (run, alarm));
         if queue.first_key_value().is_some_and(|(first, _)| *first == key) {
@@ -75,7 +77,7 @@ impl Timers {
     fn fire(&self, now: Timestamp) {
         let due = {
             let mut queue = self.lock();
-            let later = queue.split_off(&TimerKey(now, u64::MAX));
+            let later = queue.split_off(&TimerKey(now.as_millisecond(), NonZeroU64::MAX));
             std::mem::replace(&mut *queue, later)
         };
         for (run, alarm) in due.into_values() {

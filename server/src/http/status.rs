@@ -17,7 +17,7 @@ use crate::action::{Pace, Settings};
 use crate::auth::Caller;
 use crate::capability::Right;
 use crate::clock::after;
-use crate::operation::{Operation, State};
+use crate::operation::{Operation, Origin, State};
 use crate::retry_after;
 
 /// `GET /v1/actions/{action}/operations/{id}`: 202 while it runs, then 200 or the 4xx of its end.
@@ -114,7 +114,7 @@ pub(crate) fn json(status: StatusCode, body: Bytes) -> Response {
 
 /// The URL of an operation, with `token`, as a header.
 pub(crate) fn url(base: &str, operation: &Operation, suffix: &str, token: &str) -> HeaderValue {
-    let Operation { id, action, .. } = operation;
+    let Origin { id, action, .. } = &*operation.origin;
     let url = format!("{base}/v1/actions/{action}/operations/{id}{suffix}?token={token}");
     HeaderValue::from_maybe_shared(Bytes::from(url)).expect("a URL is visible ASCII")
 }

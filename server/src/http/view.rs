@@ -15,7 +15,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::operation::{Operation, OperationId, Problem, State};
+use crate::operation::{Operation, OperationId, Origin, Problem, State};
 
 /// The members of [`raincheck_openapi::StatusView`], borrowed from an operation.
 #[derive(Serialize)]
@@ -49,26 +49,21 @@ pub(crate) struct Error<'a> {
 impl<'a> View<'a> {
     /// The operation as it is.
     pub(crate) fn new(operation: &'a Operation) -> Self {
-        let Operation {
+        let Operation { origin, state, custom_status, percent, updated_at, finished_at, output, problem } =
+            operation;
+        let Origin {
             id,
             action,
             version: _, // operators only
             caller: _,  // operators only
             parent: _,  // operators only: the parent is another operation
-            state,
-            custom_status,
-            percent,
             created_at,
-            updated_at,
-            finished_at,
             deadline,
             retention: _,
-            output,
-            problem,
             link_key: _,
             tracking_id: _, // operators only
             traceparent: _, // operators only
-        } = operation;
+        } = &**origin;
         Self {
             id: Text(*id),
             action,
@@ -80,7 +75,7 @@ impl<'a> View<'a> {
             finished_at: finished_at.map(Millis),
             deadline: Millis(*deadline),
             output: output.as_ref().and_then(present),
-            error: problem.as_ref().map(Error::new),
+            error: problem.as_deref().map(Error::new),
         }
     }
 

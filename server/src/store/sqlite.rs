@@ -26,6 +26,7 @@ mod accept;
 mod append;
 mod checkpoint;
 mod claim;
+mod gather;
 mod keys;
 mod list;
 mod live;

@@ -2,6 +2,10 @@
 
 use warp::Filter as _;
 
+// As the server has it, or the comparison would be one of allocators.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[tokio::main]
 async fn main() {
     let body = std::env::args().nth(1).unwrap_or_default();

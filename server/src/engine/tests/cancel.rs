@@ -299,6 +299,7 @@ async fn a_cancel_that_comes_while_an_operation_is_taken_over_is_heard() {
 
 #[tokio::test]
 async fn a_start_that_is_repeated_before_it_is_answered_loses_no_cancel() {
+    use crate::operation::Origin;
     use crate::store::{Accepted, ActiveLimits, NewOperation};
 
     let world = World::new();
@@ -306,7 +307,8 @@ async fn a_start_that_is_repeated_before_it_is_answered_loses_no_cancel() {
     let process = world.boot(|registry| register(registry, careful)).await;
     let example = process.start::<Careful>(()).await;
     let id = OperationId::new(process.clock.now());
-    let operation = Operation { id, state: State::NotStarted, ..(*process.read(example).await).clone() };
+    let example = process.read(example).await;
+    let operation = Operation::accepted(Origin { id, ..(*example.origin).clone() });
     let limits = ActiveLimits { total: 10, action: 10, caller: 10 };
     let new = NewOperation { operation, input: Json::of(&()).unwrap(), idempotency: None, limits };
     let answer = process.halting.halt(Place::AfterAccept);

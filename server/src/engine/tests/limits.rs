@@ -262,8 +262,8 @@ async fn a_start_that_was_refused_is_not_counted_as_running() {
     let process = world.boot(|registry| register(registry, narrow)).await;
     let id = process.start::<Narrow>(0).await;
     gate.reached().await;
-    let operation =
-        Operation { id: OperationId::new(process.clock.now()), ..(*process.read(id).await).clone() };
+    let mut operation = (*process.read(id).await).clone();
+    Arc::make_mut(&mut operation.origin).id = OperationId::new(process.clock.now());
     let limits = crate::store::ActiveLimits { total: 0, action: 0, caller: 0 };
     let new =
         crate::store::NewOperation { operation, input: Json::of(&0).unwrap(), idempotency: None, limits };

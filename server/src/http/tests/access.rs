@@ -114,7 +114,7 @@ async fn a_genuine_link_whose_time_is_over_says_so() {
     else {
         panic!("it is there");
     };
-    let mut short = (*operation).clone();
+    let mut short = (*operation.origin).clone();
     short.deadline = operation.created_at;
     short.retention = Duration::ZERO;
     let link = world.app.signer.link_url("", &short, &crate::capability::Right::Status);

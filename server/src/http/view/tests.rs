@@ -6,25 +6,25 @@ use crate::Json;
 
 pub(crate) fn operation() -> Operation {
     let at = |millisecond| Timestamp::from_millisecond(millisecond).unwrap();
-    Operation {
+    let origin = Origin {
         id: "0198f3a0-5c1e-7abc-8def-0123456789ab".parse().unwrap(),
         action: "countdown".into(),
         version: 3,
         caller: "secret-caller".into(),
         parent: None,
-        state: State::Running,
-        custom_status: Some(Json::of("Shortlisting").unwrap()),
-        percent: Some(40),
         created_at: at(1_700_000_000_000),
-        updated_at: at(1_700_000_001_250),
-        finished_at: None,
         deadline: at(1_700_000_600_000),
         retention: Duration::from_secs(60),
-        output: None,
-        problem: None,
         link_key: 1,
         tracking_id: Some(Arc::from("secret-tracking")),
         traceparent: Some(Arc::from("secret-trace")),
+    };
+    Operation {
+        state: State::Running,
+        custom_status: Some(Json::of("Shortlisting").unwrap()),
+        percent: Some(40),
+        updated_at: at(1_700_000_001_250),
+        ..Operation::accepted(origin)
     }
 }
 

@@ -6,10 +6,10 @@ use futures_util::future::join_all;
 
 use super::Factory;
 use super::sample::{
-    ACTION, NO_LIMITS, accept, append, at, end, history, idempotency, json, new, read, succeeded,
+    ACTION, NO_LIMITS, accept, append, at, end, history, idempotency, json, new, origin, read, succeeded,
 };
 use crate::journal::Entry;
-use crate::operation::Operation;
+use crate::operation::Origin;
 use crate::store::{Accepted, ActiveLimits, Candidate, Found, Idempotency, NewOperation, Store};
 
 /// Once accepted, an operation is what every reader finds, and its journal begins with its input.
@@ -113,8 +113,8 @@ pub async fn every_limit_counts_active_operations(factory: &impl Factory) {
     let store = factory.open().await;
     let by = |action: &str, caller: &str, limits| {
         let mut new = NewOperation { limits, ..new(1) };
-        new.operation.action = action.into();
-        new.operation.caller = caller.into();
+        origin(&mut new).action = action.into();
+        origin(&mut new).caller = caller.into();
         new
     };
     let (_, claim) = accept(&*store, by("a", "me", NO_LIMITS)).await;
@@ -191,7 +191,7 @@ async fn foresee(
     idempotency: Option<Idempotency>,
     limits: ActiveLimits,
 ) -> Option<Accepted> {
-    let Operation { action, caller, .. } = new(1).operation;
+    let Origin { action, caller, .. } = (*new(1).operation.origin).clone();
     store.foresee(Candidate { action, caller, idempotency, limits }).await.expect("the store works")
 }
 

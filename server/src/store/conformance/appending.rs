@@ -68,7 +68,7 @@ pub async fn an_append_that_is_refused_writes_nothing(factory: &impl Factory) {
 
     assert_eq!((fenced, finished), (Appended::Fenced, Appended::AlreadyFinished));
     assert_eq!(*before, *operation);
-    assert_eq!(read(&*store, operation.id).await.problem, Some(problem("first")));
+    assert_eq!(read(&*store, operation.id).await.problem.as_deref(), Some(&problem("first")));
     assert_eq!(entries_of(&*store, operation.id).await, []);
 }
 

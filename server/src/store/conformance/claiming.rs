@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::Factory;
 use super::sample::{
-    ACTION, accept, append, at, end, entries, entries_of, event, history, new, read, send, step, succeeded,
+    ACTION, accept, append, at, end, entries, entries_of, event, history, new, origin, read, send, step,
+    succeeded,
 };
 use crate::operation::{OperationId, State};
 use crate::store::{Appended, Claimed, NewOperation, Signal, Signaled, Store};
@@ -101,7 +102,7 @@ pub async fn what_has_ended_is_not_given_out(factory: &impl Factory) {
 pub async fn an_operation_of_an_unknown_action_waits_and_shows_running(factory: &impl Factory) {
     let store = factory.open().await;
     let mut strange = new(1);
-    strange.operation.action = "strange".into();
+    origin(&mut strange).action = "strange".into();
     let (strange, _) = accept(&*store, strange).await;
     let (known, _) = accept(&*store, new(2)).await;
     factory.stop_owner(&store).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Factory;
-use super::sample::{NO_LIMITS, accept, append, at, end, new, problem, published, read, succeeded};
+use super::sample::{NO_LIMITS, accept, append, at, end, new, origin, problem, published, read, succeeded};
 use crate::operation::{Operation, OperationId, Outcome, State};
 use crate::store::{Filter, Place, Store};
 
@@ -44,8 +44,8 @@ pub async fn children_are_among_those_of_their_own_time(factory: &impl Factory) 
     // One of them is as old as its parent, and the clock was set back before the last one began.
     for (parent, now) in [(0, 0), (0, 1), (0, 5), (1, 5), (0, 7), (5, 12), (5, 3)] {
         let mut child = new(now);
-        child.operation.id = accepted[parent].id.child(&format!("{now}"));
-        child.operation.parent = Some(accepted[parent].id);
+        origin(&mut child).id = accepted[parent].id.child(&format!("{now}"));
+        origin(&mut child).parent = Some(accepted[parent].id);
         accepted.push(accept(&*store, child).await.0);
     }
     let mut expected: Vec<Place> = accepted.iter().map(|operation| Place::of(operation)).collect();
@@ -70,10 +70,10 @@ pub async fn children_are_among_those_of_their_own_time(factory: &impl Factory) 
 pub async fn each_part_of_a_filter_lets_only_its_own_through(factory: &impl Factory) {
     let store = factory.open().await;
     let mut other = new(20);
-    other.operation.action = "other".into();
-    other.operation.caller = "you".into();
-    other.operation.tracking_id = Some("other".into());
-    other.operation.traceparent = Some("00-other".into());
+    origin(&mut other).action = "other".into();
+    origin(&mut other).caller = "you".into();
+    origin(&mut other).tracking_id = Some("other".into());
+    origin(&mut other).traceparent = Some("00-other".into());
     other.limits = NO_LIMITS;
     let (plain, _) = accept(&*store, new(10)).await;
     let (other, _) = accept(&*store, other).await;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::Factory;
 use super::sample::{
-    ACTION, NO_LIMITS, RETENTION, accept, append, at, end, entries, history, idempotency, new, problem,
-    published, read, send, step, succeeded,
+    ACTION, NO_LIMITS, RETENTION, accept, append, at, end, entries, history, idempotency, new, origin,
+    problem, published, read, send, step, succeeded,
 };
 use crate::operation::Outcome;
 use crate::store::{Accepted, ActiveLimits, Found, NewOperation, Signal, Signaled, Store, StoreError};
@@ -14,7 +14,7 @@ use crate::store::{Accepted, ActiveLimits, Found, NewOperation, Signal, Signaled
 pub async fn an_active_operation_goes_on_where_it_was(factory: &impl Factory) {
     let store = factory.open().await;
     let mut child = new(1);
-    child.operation.parent = Some(child.operation.id.child("/child:work:0"));
+    origin(&mut child).parent = Some(child.operation.id.child("/child:work:0"));
     let (operation, run) = accept(&*store, child).await;
     append(&*store, run, published(2, "at work", 40)).await;
     append(&*store, run, entries(3, &[step("a")])).await;
@@ -99,7 +99,7 @@ pub async fn limits_count_what_was_there_before(factory: &impl Factory) {
 pub async fn what_is_active_is_counted_by_action(factory: &impl Factory) {
     let store = factory.open().await;
     let mut strange = new(1);
-    strange.operation.action = "strange".into();
+    origin(&mut strange).action = "strange".into();
     accept(&*store, strange).await;
     accept(&*store, new(1)).await;
     accept(&*store, new(2)).await;

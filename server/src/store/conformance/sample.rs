@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::Json;
 use crate::journal::{Completion, Entry, Record};
-use crate::operation::{Operation, OperationId, Outcome, Problem, Published, State};
+use crate::operation::{Operation, OperationId, Origin, Outcome, Problem, Published};
 use crate::store::{
     Accepted, ActiveLimits, Appended, Change, Claim, EventKey, Found, Idempotency, Listener, NewOperation,
     Signal, Store,
@@ -30,30 +30,28 @@ pub(in crate::store) fn at(milliseconds: i64) -> Timestamp {
 pub(in crate::store) fn new(now: i64) -> NewOperation {
     let now = at(now);
     NewOperation {
-        operation: Operation {
+        operation: Operation::accepted(Origin {
             id: OperationId::new(now),
             action: ACTION.into(),
             version: 3,
             caller: "somebody".into(),
             parent: None,
-            state: State::NotStarted,
-            custom_status: None,
-            percent: None,
             created_at: now,
-            updated_at: now,
-            finished_at: None,
             deadline: now + Duration::from_millis(DEADLINE.unsigned_abs()),
             retention: Duration::from_millis(RETENTION.unsigned_abs()),
-            output: None,
-            problem: None,
             link_key: 7,
             tracking_id: Some("track".into()),
             traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
-        },
+        }),
         input: json("input"),
         idempotency: None,
         limits: NO_LIMITS,
     }
+}
+
+/// What never changes of an operation that is not accepted yet.
+pub(in crate::store) fn origin(new: &mut NewOperation) -> &mut Origin {
+    Arc::make_mut(&mut new.operation.origin)
 }
 
 pub(super) fn idempotency(key: u8, content: u8) -> Option<Idempotency> {

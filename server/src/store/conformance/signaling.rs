@@ -137,7 +137,7 @@ pub async fn an_end_from_outside_stands(factory: &impl Factory) {
 
     let Signaled::Done(ended) = answer else { panic!("not ended: {answer:?}") };
     assert_eq!((ended.state, ended.finished_at), (State::Canceled, Some(at(2))));
-    assert_eq!(ended.problem, Some(problem("terminated")));
+    assert_eq!(ended.problem.as_deref(), Some(&problem("terminated")));
     assert_eq!(late, crate::store::Appended::AlreadyFinished);
     hear(&mut heard, |heard| (heard == Heard::Signaled(operation.id)).then_some(())).await;
     assert_eq!(read(&*store, operation.id).await, ended);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::Factory;
 use super::sample::{
-    DEADLINE, Heard, RETENTION, accept, append, at, end, hear, history, idempotency, listen, new, read, send,
-    succeeded,
+    DEADLINE, Heard, RETENTION, accept, append, at, end, hear, history, idempotency, listen, new, origin,
+    read, send, succeeded,
 };
 use crate::operation::{State, Tombstone};
 use crate::store::{Accepted, Filter, Found, NewOperation, Signal, Signaled, Store, Swept};
@@ -120,9 +120,9 @@ pub async fn something_due_earlier_is_told_to_the_listener(factory: &impl Factor
     let mut heard = listen(&*store);
     let due = |heard| if let Heard::Due(at) = heard { Some(at) } else { None };
     let mut short = new(0);
-    short.operation.deadline = at(10);
+    origin(&mut short).deadline = at(10);
     let mut brief = new(0);
-    brief.operation.retention = Duration::from_millis(1);
+    origin(&mut brief).retention = Duration::from_millis(1);
 
     accept(&*store, new(0)).await;
     assert_eq!(hear(&mut heard, due).await, at(DEADLINE));

@@ -26,16 +26,27 @@ impl Write for Take {
     type Answer = Vec<Claimed>;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Vec<Claimed>, StoreError> {
-        self.show_strangers_running(tx)?;
-        let mut claimed = Vec::new();
+        let mut claimed = Vec::with_capacity(self.max.min(tx.memory.unowned_count()));
+        let mut strangers = Vec::new();
         let mut after = None;
         // Those that cannot be read stay where they are: they must not keep the later ones from their turn.
         while claimed.len() < self.max {
-            let unowned = tx.memory.unowned_after(after).filter(|live| self.knows(live));
             let wanted = JOURNALS.min(self.max - claimed.len());
-            let ids: Vec<OperationId> = unowned.take(wanted).map(|live| live.operation.id).collect();
-            let Some(last) = ids.last() else { break };
-            after = Some(*last);
+            let mut ids = Vec::with_capacity(wanted);
+            for live in tx.memory.unowned_after(after) {
+                after = Some(live.operation.id);
+                if self.actions.contains(&live.operation.action) {
+                    ids.push(live.operation.id);
+                    if ids.len() == wanted {
+                        break;
+                    }
+                } else if live.operation.state == State::NotStarted {
+                    strangers.push(live.clone());
+                }
+            }
+            if ids.is_empty() {
+                break;
+            }
             let mut journals = journals(tx, &ids)?;
             for id in ids {
                 let history = journals.remove(&id).unwrap_or(Ok(Vec::new()));
@@ -47,6 +58,7 @@ impl Write for Take {
                 }
             }
         }
+        show_running(tx, strangers)?;
         Ok(claimed)
     }
 }
@@ -62,27 +74,15 @@ impl Write for CountActive {
     }
 }
 
-impl Take {
-    fn knows(&self, live: &Live) -> bool {
-        self.actions.contains(&live.operation.action)
+// An operation whose action is unknown waits for a process that knows it, and shows as running meanwhile.
+fn show_running(tx: &mut Tx<'_>, strangers: Vec<Live>) -> Result<(), StoreError> {
+    for mut live in strangers {
+        let operation = Arc::make_mut(&mut live.operation);
+        operation.publish(Published::default(), operation.updated_at);
+        row::update(tx.connection, operation)?;
+        tx.memory.change(live);
     }
-
-    // An operation whose action is unknown waits for a process that knows it, and shows as running meanwhile.
-    fn show_strangers_running(&self, tx: &mut Tx<'_>) -> Result<(), StoreError> {
-        let strangers: Vec<Live> = tx
-            .memory
-            .unowned_after(None)
-            .filter(|live| live.operation.state == State::NotStarted && !self.knows(live))
-            .cloned()
-            .collect();
-        for mut live in strangers {
-            let operation = Arc::make_mut(&mut live.operation);
-            operation.publish(Published::default(), operation.updated_at);
-            row::update(tx.connection, operation)?;
-            tx.memory.change(live);
-        }
-        Ok(())
-    }
+    Ok(())
 }
 
 fn take(tx: &mut Tx<'_>, mut live: Live, history: Vec<Record>) -> Claimed {
@@ -175,7 +175,7 @@ mod tests {
         }
         store.disown_all().await.unwrap();
 
-        let action = [sample::new(0).operation.action];
+        let action = [sample::new(0).operation.action.clone()];
         let mut claimed = Vec::new();
         loop {
             let next = store.claim(&action, 1).await.unwrap();

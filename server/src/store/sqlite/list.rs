@@ -212,10 +212,11 @@ mod tests {
         let starts = (0..4 * ROWS + 10).map(|number| {
             let mut new = sample::new(number);
             if number % 2 == 1 {
-                new.operation.id = parent.child(&number.to_string());
-                new.operation.parent = Some(parent);
+                let child = sample::origin(&mut new);
+                child.id = parent.child(&number.to_string());
+                child.parent = Some(parent);
             }
-            new.operation.caller = if rare(number) { "rare" } else { "frequent" }.into();
+            sample::origin(&mut new).caller = if rare(number) { "rare" } else { "frequent" }.into();
             store.accept(new)
         });
         join_all(starts).await;

@@ -76,6 +76,11 @@ impl Memory {
         self.live.keys().copied().collect()
     }
 
+    /// How many operations nobody runs.
+    pub(super) fn unowned_count(&self) -> usize {
+        self.unowned.len()
+    }
+
     /// Those that nobody runs, oldest first, from the one after `after` on.
     pub(super) fn unowned_after(&self, after: Option<OperationId>) -> impl Iterator<Item = &Live> {
         let begin = after.map_or(Bound::Unbounded, Bound::Excluded);
@@ -101,11 +106,15 @@ impl Memory {
 
     /// The operation with the store's own copies of its action's and its caller's name.
     pub(super) fn share(&self, mut operation: Operation) -> Arc<Operation> {
-        if let Some((action, _)) = self.actions.get_key_value(&operation.action) {
-            operation.action = Arc::clone(action);
+        let known = |names: &HashMap<Arc<str>, u64>, name: &Arc<str>| {
+            let (known, _) = names.get_key_value(name).filter(|(known, _)| !Arc::ptr_eq(known, name))?;
+            Some(Arc::clone(known))
+        };
+        if let Some(action) = known(&self.actions, &operation.action) {
+            Arc::make_mut(&mut operation.origin).action = action;
         }
-        if let Some((caller, _)) = self.callers.get_key_value(&operation.caller) {
-            operation.caller = Arc::clone(caller);
+        if let Some(caller) = known(&self.callers, &operation.caller) {
+            Arc::make_mut(&mut operation.origin).caller = caller;
         }
         Arc::new(operation)
     }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::StoreError;
 use crate::Json;
 use crate::journal::{Entry, Record};
-use crate::operation::{Operation, OperationId, State, Tombstone};
+use crate::operation::{Operation, OperationId, Origin, State, Tombstone};
 use crate::store::Found;
 
 /// What the next thing is that falls due for an operation.
@@ -34,26 +34,21 @@ pub(super) fn insert(
     idempotency: Option<&[u8; 32]>,
 ) -> rusqlite::Result<bool> {
     let due_at = milliseconds(operation.due_at());
-    let Operation {
+    let Operation { origin, state, custom_status, percent, updated_at, finished_at, output, problem } =
+        operation;
+    let Origin {
         id,
         action,
         version,
         caller,
         parent,
-        state,
-        custom_status,
-        percent,
         created_at,
-        updated_at,
-        finished_at,
         deadline,
         retention,
-        output,
-        problem,
         link_key,
         tracking_id,
         traceparent,
-    } = operation;
+    } = &**origin;
     let added = connection
         .prepare_cached(concat!(
             "INSERT INTO operation (due_at, idempotency, ",
@@ -79,7 +74,7 @@ pub(super) fn insert(
             milliseconds(*deadline),
             integer(retention.as_millis()),
             output.as_ref().map(Json::get),
-            problem.as_ref().map(text),
+            problem.as_deref().map(text),
             link_key,
             tracking_id,
             traceparent,
@@ -109,7 +104,7 @@ pub(super) fn update(connection: &Connection, operation: &Operation) -> rusqlite
                 updated_at,
                 operation.finished_at.map(milliseconds),
                 operation.output.as_ref().map(Json::get),
-                operation.problem.as_ref().map(text),
+                operation.problem.as_deref().map(text),
             ])?;
     } else {
         connection
@@ -188,20 +183,26 @@ pub(super) fn operation(row: &Row<'_>) -> Result<Operation, StoreError> {
 }
 
 fn read(row: &Row<'_>, id: OperationId) -> rusqlite::Result<Operation> {
-    Ok(Operation {
+    let origin = Origin {
         id,
         action: row.get(2)?,
         version: row.get(3)?,
         caller: row.get(4)?,
         parent: row.get::<_, Option<_>>(5)?.map(OperationId::from_bytes),
+        created_at: timestamp(row.get(9)?)?,
+        deadline: timestamp(row.get(12)?)?,
+        retention: Duration::from_millis(row.get::<_, i64>(13)?.unsigned_abs()),
+        link_key: row.get(16)?,
+        tracking_id: row.get(17)?,
+        traceparent: row.get(18)?,
+    };
+    Ok(Operation {
+        origin: Arc::new(origin),
         state: state(row.get(6)?)?,
         custom_status: json(row, 7)?,
         percent: row.get(8)?,
-        created_at: timestamp(row.get(9)?)?,
         updated_at: timestamp(row.get(10)?)?,
         finished_at: row.get::<_, Option<_>>(11)?.map(timestamp).transpose()?,
-        deadline: timestamp(row.get(12)?)?,
-        retention: Duration::from_millis(row.get::<_, i64>(13)?.unsigned_abs()),
         output: json(row, 14)?,
         problem: row
             .get_ref(15)?
@@ -209,9 +210,6 @@ fn read(row: &Row<'_>, id: OperationId) -> rusqlite::Result<Operation> {
             .map(serde_json::from_str)
             .transpose()
             .map_err(|error| unreadable(15, error))?,
-        link_key: row.get(16)?,
-        tracking_id: row.get(17)?,
-        traceparent: row.get(18)?,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use crate::operation::{Operation, OperationId};
+use crate::operation::{Operation, OperationId, Origin};
 use crate::store::Listener;
 
 /// Enough that readers on a few cores rarely meet the writer.
@@ -123,5 +123,5 @@ fn weight(operation: &Operation) -> usize {
     let json =
         [&operation.output, &operation.custom_status].into_iter().flatten().map(|json| json.get().len());
     // What the maps and the small strings take beside.
-    size_of::<Operation>() + 256 + json.sum::<usize>()
+    size_of::<Operation>() + size_of::<Origin>() + 256 + json.sum::<usize>()
 }

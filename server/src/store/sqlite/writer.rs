@@ -9,14 +9,10 @@ use rusqlite::{Connection, ErrorCode, ffi};
 use tokio::sync::oneshot;
 
 use super::checkpoint::{self, Checkpointer};
+use super::gather::{Closing, Gatherer};
 use super::live::{Memory, News};
 use super::shown::{Recent, Shown};
 use super::{LostSync, StoreError, reader};
-
-/// More than this is not gathered into one transaction, so that the first caller does not wait for all others, and
-/// the WAL stays small.
-const LARGEST_BATCH: usize = 1_024;
-const LARGEST_BATCH_BYTES: usize = 4 << 20;
 
 /// Something to write. It may be applied more than once, if what was written with it fails.
 pub(super) trait Write: Send + 'static {
@@ -38,7 +34,7 @@ pub(super) struct Tx<'a> {
 
 pub(super) enum Message {
     Job(Box<dyn Job>),
-    Close(oneshot::Sender<Result<(), StoreError>>),
+    Close(Closing),
 }
 
 /// A write of any kind, with its answer until the commit.
@@ -115,25 +111,9 @@ impl Writer {
     pub(super) fn run(mut self, queue: &mpsc::Receiver<Message>) {
         let _end = EndOnDrop(Arc::clone(&self.shown));
         let mut batch = Vec::new();
+        let mut gatherer = Gatherer::default();
         let closing = loop {
-            let mut closing = None;
-            let mut bytes = 0;
-            // Waits for the first, and takes whatever came while the last batch was synced.
-            let mut next = queue.recv().ok();
-            loop {
-                match next {
-                    Some(Message::Job(job)) => {
-                        bytes += job.size();
-                        batch.push(job);
-                    }
-                    Some(Message::Close(reply)) => closing = Some(reply),
-                    None => break,
-                }
-                if closing.is_some() || batch.len() == LARGEST_BATCH || bytes >= LARGEST_BATCH_BYTES {
-                    break;
-                }
-                next = queue.try_recv().ok();
-            }
+            let closing = gatherer.fill(&mut batch, queue);
             if batch.is_empty() && closing.is_none() {
                 break None;
             }
