@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A client under measurement.
@@ -21,7 +22,7 @@ pub trait Subject: 'static {
     fn operation(&self) -> impl Future<Output = ()>;
 
     /// Starts an operation that will not be polled within the hour, calls `asleep`, and waits for its end.
-    fn waiting(&self, asleep: impl FnOnce() + 'static) -> impl Future<Output = ()>;
+    fn waiting(&self, asleep: fn()) -> impl Future<Output = ()>;
 }
 
 /// The server, ended with the measurement.
@@ -34,7 +35,8 @@ impl Mock {
     pub fn start() -> Self {
         let here = std::env::current_exe().expect("this program has a path");
         let program: PathBuf = here.with_file_name("mock");
-        let mut process = Command::new(program).stdout(Stdio::piped()).spawn().expect("mock, built beside this");
+        let mut process =
+            Command::new(program).stdout(Stdio::piped()).spawn().expect("mock, built beside this");
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("piped")).read_line(&mut line).expect("its first line");
         let url = line.trim().strip_prefix("listening on ").expect("an address").to_owned();
@@ -99,6 +101,13 @@ async fn cpu<S: Subject>(url: &str, concurrency: usize, operations: usize) {
     );
 }
 
+/// A static: a waiting operation that carried its counter would be measured with it.
+static ASLEEP: AtomicUsize = AtomicUsize::new(0);
+
+fn count_asleep() {
+    ASLEEP.fetch_add(1, Ordering::Relaxed);
+}
+
 async fn memory<S: Subject>(url: &str, operations: usize) {
     let subject = Rc::new(S::new(url.to_owned(), 64));
     // Connections, buffers and the allocator's first pages belong to the client, not to an operation.
@@ -106,15 +115,12 @@ async fn memory<S: Subject>(url: &str, operations: usize) {
         subject.operation().await;
     }
     let before = resident();
-    let asleep = Rc::new(std::cell::Cell::new(0));
     let mut all = Vec::with_capacity(operations);
     for _ in 0..operations {
-        let (subject, counter) = (subject.clone(), asleep.clone());
-        all.push(tokio::task::spawn_local(async move {
-            subject.waiting(move || counter.set(counter.get() + 1)).await;
-        }));
+        let subject = subject.clone();
+        all.push(tokio::task::spawn_local(async move { subject.waiting(count_asleep).await }));
     }
-    while asleep.get() < operations {
+    while ASLEEP.load(Ordering::Relaxed) < operations {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let grown = resident().saturating_sub(before);
@@ -124,7 +130,7 @@ async fn memory<S: Subject>(url: &str, operations: usize) {
     std::process::exit(0);
 }
 
-/// User and system time of this process.
+/// User and system time of this thread, the only one that a client here runs on.
 fn cpu_time() -> Duration {
     let stat = std::fs::read_to_string("/proc/self/schedstat").expect("Linux");
     Duration::from_nanos(stat.split(' ').next().and_then(|text| text.parse().ok()).expect("nanoseconds"))

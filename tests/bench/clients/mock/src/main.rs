@@ -1,5 +1,6 @@
 //! The server of the measurements: a POST to `/start/SECONDS` begins an operation whose polls, `/op/SECONDS/1` and
-//! `/op/SECONDS/2`, answer 202 and then 200, all with `Retry-After: SECONDS`. It keeps nothing.
+//! `/op/SECONDS/2`, answer 202 and then 200, all with `Retry-After: SECONDS`. For clients that follow an operation's
+//! name and its `done`, `/begin/SECONDS` and `/go/SECONDS/1` and so on say the same. It keeps nothing.
 
 use std::io;
 
@@ -49,19 +50,39 @@ async fn serve(stream: TcpStream) -> io::Result<()> {
 fn answer(path: &str) -> String {
     let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
     match parts[..] {
-        ["start", seconds] => running(seconds, 1),
-        ["op", seconds, "1"] => running(seconds, 2),
-        ["op", _, _] => with_body("200 OK", "", r#"{"status":"Succeeded","result":42}"#),
-        _ => with_body("404 Not Found", "", "{}"),
+        ["start", seconds] => running(seconds, "op", 1),
+        ["op", seconds, "1"] => running(seconds, "op", 2),
+        ["op", seconds, _] => with_body("200 OK", seconds, "", r#"{"status":"Succeeded","result":42}"#),
+        ["begin", seconds] => running(seconds, "go", 1),
+        ["go", seconds, "1"] => running(seconds, "go", 2),
+        ["go", seconds, _] => with_body("200 OK", seconds, "", DONE),
+        _ => with_body("404 Not Found", "0", "", "{}"),
     }
 }
 
-fn running(seconds: &str, next: u32) -> String {
-    let headers = format!("location: /op/{seconds}/{next}\r\nretry-after: {seconds}\r\n");
-    with_body("202 Accepted", &headers, r#"{"status":"Running"}"#)
+/// The result as google.longrunning.Operation.
+const DONE: &str =
+    r#"{"done":true,"response":{"@type":"type.googleapis.com/google.protobuf.Int32Value","value":42}}"#;
+
+fn running(seconds: &str, dialect: &str, next: u32) -> String {
+    match dialect {
+        "go" => with_body("202 Accepted", seconds, "", &format!(r#"{{"name":"go/{seconds}/{next}"}}"#)),
+        _ => {
+            let location = format!("location: /{dialect}/{seconds}/{next}\r\n");
+            with_body("202 Accepted", seconds, &location, r#"{"status":"Running"}"#)
+        }
+    }
 }
 
-fn with_body(status: &str, headers: &str, body: &str) -> String {
+/// The bytes of every answer, so that no dialect has more of them than another.
+const SIZE: usize = 256;
+
+fn with_body(status: &str, seconds: &str, location: &str, body: &str) -> String {
     let length = body.len();
-    format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n{body}")
+    let head =
+        format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\nretry-after: {seconds}\r\n{location}");
+    // Spaces before a header's value belong to nothing; no client gets to see them.
+    let name = "content-type:";
+    let width = SIZE - head.len() - name.len() - "\r\n\r\n".len() - length;
+    format!("{head}{name}{:>width$}\r\n\r\n{body}", "application/json")
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use measure::{Subject, run};
-use reqwest::{Response, header};
+use reqwest::{RequestBuilder, header};
 use tokio::sync::Semaphore;
 
 fn main() {
@@ -38,7 +38,7 @@ impl Subject for Plain {
         }
     }
 
-    async fn waiting(&self, _: impl FnOnce() + 'static) {
+    async fn waiting(&self, _: fn()) {
         panic!("they know no waiting")
     }
 }
@@ -50,31 +50,42 @@ struct Loop {
     places: Semaphore,
 }
 
+enum Answer {
+    Running { url: String, pause: Duration },
+    Done(serde_json::Value),
+}
+
 impl Loop {
-    async fn follow(&self, seconds: u32, asleep: impl FnOnce()) -> serde_json::Value {
-        let mut asleep = Some(asleep);
-        let mut url = format!("{}/start/{seconds}", self.url);
-        let mut start = true;
+    async fn ask(&self, request: RequestBuilder) -> Answer {
+        let answer = request.send().await.expect("an answer");
+        let text = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        if answer.status() == 202 {
+            let url = format!("{}{}", self.url, text(header::LOCATION).expect("a location"));
+            let pause = text(header::RETRY_AFTER).and_then(|seconds| seconds.parse().ok()).unwrap_or(1);
+            // Read to its end, or the connection could not be used again.
+            answer.bytes().await.expect("a body");
+            return Answer::Running { url, pause: Duration::from_secs(pause) };
+        }
+        Answer::Done(answer.json().await.expect("JSON"))
+    }
+
+    async fn follow(&self, seconds: u32, asleep: fn()) -> serde_json::Value {
+        let mut request = self.http.post(format!("{}/start/{seconds}", self.url));
         loop {
-            let (location, pause, body) = {
+            let answer = {
                 let _place = self.places.acquire().await.expect("never closed");
-                let request = if start { self.http.post(&url) } else { self.http.get(&url) };
-                start = false;
-                let answer = request.send().await.expect("an answer");
-                let text = |answer: &Response, name| {
-                    answer.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
-                };
-                let location = text(&answer, header::LOCATION).filter(|_| answer.status() == 202);
-                let pause: u64 = text(&answer, header::RETRY_AFTER).and_then(|it| it.parse().ok()).unwrap_or(1);
-                (location, pause, answer.bytes().await.expect("a body"))
+                // Boxed, so that an operation that sleeps does not keep room for a request.
+                Box::pin(self.ask(request)).await
             };
-            let Some(location) = location else { return serde_json::from_slice(&body).expect("JSON") };
-            url = format!("{}{location}", self.url);
-            if pause > 0 {
-                if let Some(asleep) = asleep.take() {
-                    asleep();
+            match answer {
+                Answer::Done(value) => return value,
+                Answer::Running { url, pause } => {
+                    if !pause.is_zero() {
+                        asleep();
+                        tokio::time::sleep(pause).await;
+                    }
+                    request = self.http.get(url);
                 }
-                tokio::time::sleep(Duration::from_secs(pause)).await;
             }
         }
     }
@@ -91,7 +102,7 @@ impl Subject for Loop {
         self.follow(0, || ()).await;
     }
 
-    async fn waiting(&self, asleep: impl FnOnce() + 'static) {
+    async fn waiting(&self, asleep: fn()) {
         self.follow(3600, asleep).await;
     }
 }
@@ -118,7 +129,7 @@ impl Subject for Raincheck {
         operation.await.expect("a result");
     }
 
-    async fn waiting(&self, asleep: impl FnOnce() + 'static) {
+    async fn waiting(&self, asleep: fn()) {
         let start = self.http.post(format!("{}/start/3600", self.url));
         let operation: raincheck::Operation<serde_json::Value> =
             self.client.operation(start).await.expect("an operation");
