@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use raincheck_openapi::{Problem, StatusView};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -47,7 +48,7 @@ pub(crate) struct Answer {
     pub(crate) asked: Url,
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Bytes,
 }
 
 impl Answer {
@@ -191,7 +192,7 @@ pub(crate) mod tests {
             asked: Url::parse("http://h/v1/actions/a/operations/1?token=abcdefghijklmnop").unwrap(),
             status,
             headers: HeaderMap::new(),
-            body: body.into(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
         }
     }
 

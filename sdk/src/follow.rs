@@ -64,10 +64,11 @@ impl<T> Operation<T> {
     /// Nothing is lost: the next call asks anew, at the pace that the server asked for.
     pub async fn advance(&mut self) -> Result<Status, Error> {
         while !self.has_ended() {
-            let last = match plan(self.due, self.deadline.as_ref(), self.looked_last, Instant::now()) {
+            let now = Instant::now();
+            let last = match plan(self.due, self.deadline.as_ref(), self.looked_last, now) {
                 Plan::Ask { at, last } => {
                     // Sleeping for nothing would take more than a millisecond.
-                    if at > Instant::now() {
+                    if at > now {
                         sleep_until(at).await;
                     }
                     last

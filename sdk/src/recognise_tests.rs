@@ -334,7 +334,7 @@ fn bodies_that_cannot_be_read_are_no_state() {
         assert_eq!(put(&located(202, body)).unwrap().0, Dialect::Location, "{body:.40}");
         assert_eq!(ended(Method::PUT, (None, None), &answer(200, body)), (Status::Succeeded, Output::Whole));
     }
-    let binary = Answer { body: vec![0xff, 0xfe, 0], ..located(202, "") };
+    let binary = Answer { body: vec![0xff, 0xfe, 0].into(), ..located(202, "") };
     assert_eq!(put(&binary).unwrap().0, Dialect::Location);
 }
 

@@ -159,7 +159,7 @@ fn written(url: &Url, status: u16, body: &str, pace: Pace) -> Answer {
         Pace::Seconds(seconds) => headers.insert("retry-after", seconds.into()),
         Pace::Garbled => headers.insert("retry-after", "-5".parse().unwrap()),
     };
-    Answer { asked: url.clone(), status, headers, body: body.into() }
+    Answer { asked: url.clone(), status, headers, body: body.to_owned().into() }
 }
 
 /// Built once: that takes longer than to follow an operation.

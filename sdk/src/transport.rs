@@ -4,6 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use raincheck_openapi::headers;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::{Response, redirect};
@@ -175,12 +176,13 @@ fn plain(cookies: bool) -> Result<HttpClient, Error> {
 
 async fn read(sent: impl Future<Output = Result<Response, reqwest::Error>>) -> Result<Box<Answer>, Error> {
     let mut response = sent.await.map_err(lost)?;
-    let mut body = Vec::new();
+    // One chunk as a rule, which is then the body as it is.
+    let mut body = Bytes::new();
     while let Some(chunk) = response.chunk().await.map_err(lost)? {
         if body.len() + chunk.len() > MAX_BODY {
             return Err(Error::unexpected("it is larger than 32 MiB").with_status(response.status().as_u16()));
         }
-        body.extend_from_slice(&chunk);
+        body = if body.is_empty() { chunk } else { joined(body, &chunk) };
     }
     Ok(Box::new(Answer {
         // Where the answer came from: a caller's own client may have followed a redirect.
@@ -189,6 +191,13 @@ async fn read(sent: impl Future<Output = Result<Response, reqwest::Error>>) -> R
         headers: std::mem::take(response.headers_mut()),
         body,
     }))
+}
+
+fn joined(body: Bytes, chunk: &[u8]) -> Bytes {
+    // Grows in place: after the first time nobody else holds it.
+    let mut body = BytesMut::from(body);
+    body.extend_from_slice(chunk);
+    body.freeze()
 }
 
 /// A request builder's parts. Its own client stays with it.

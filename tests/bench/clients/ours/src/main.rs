@@ -107,10 +107,18 @@ impl Subject for Loop {
     }
 }
 
+/// As its documentation has it: the client's own HTTP client, which follows no redirects by itself.
 struct Raincheck {
     client: raincheck::Client,
-    http: reqwest::Client,
     url: String,
+}
+
+impl Raincheck {
+    async fn start(&self, seconds: u32) -> raincheck::Operation<serde_json::Value> {
+        let url = format!("{}/start/{seconds}", self.url);
+        let start = self.client.request("POST", &url).expect("a request");
+        self.client.operation(start).await.expect("an operation")
+    }
 }
 
 impl Subject for Raincheck {
@@ -118,21 +126,15 @@ impl Subject for Raincheck {
 
     fn new(url: String, in_flight: usize) -> Self {
         let client = raincheck::Client::builder(&url).max_in_flight(in_flight).max_retry_after(Duration::MAX);
-        let http = reqwest::Client::new();
-        Self { client: client.http(http.clone()).build().expect("a client"), http, url }
+        Self { client: client.build().expect("a client"), url }
     }
 
     async fn operation(&self) {
-        let start = self.http.post(format!("{}/start/0", self.url));
-        let operation: raincheck::Operation<serde_json::Value> =
-            self.client.operation(start).await.expect("an operation");
-        operation.await.expect("a result");
+        self.start(0).await.await.expect("a result");
     }
 
     async fn waiting(&self, asleep: fn()) {
-        let start = self.http.post(format!("{}/start/3600", self.url));
-        let operation: raincheck::Operation<serde_json::Value> =
-            self.client.operation(start).await.expect("an operation");
+        let operation = self.start(3600).await;
         asleep();
         operation.await.expect("a result");
     }
