@@ -1,7 +1,12 @@
 //! Logs to standard error, and metrics to be scraped. Both are the process's own, so only a `main` sets them
 //! up.
 
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::{Counter, Gauge, Histogram, HistogramFn, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tokio::sync::Notify;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -20,6 +25,9 @@ pub enum TelemetryError {
     /// Something in this process has set up metrics before, or an option of theirs is wrong.
     #[error("metrics: {0}")]
     Metrics(#[from] metrics_exporter_prometheus::BuildError),
+    /// Something in this process records metrics already.
+    #[error("metrics are set up already")]
+    Recorded,
 }
 
 /// Sends logs to standard error, as `config` says.
@@ -40,9 +48,15 @@ pub fn set_up_logs(config: &LogConfig) -> Result<(), TelemetryError> {
     Ok(())
 }
 
+/// How long samples may pile up before they are put into their buckets.
+const TIDY: Duration = Duration::from_secs(60);
+
 /// The metrics of this process.
 #[derive(Clone)]
-pub struct Metrics(PrometheusHandle);
+pub struct Metrics {
+    handle: PrometheusHandle,
+    sampled: Arc<Notify>,
+}
 
 impl Metrics {
     /// Records metrics from now on.
@@ -51,8 +65,10 @@ impl Metrics {
     /// If something in this process records them already.
     pub fn set_up() -> Result<Self, TelemetryError> {
         // Histograms are kept as buckets: quantiles over samples cannot be added up over several servers.
-        let builder = PrometheusBuilder::new().set_buckets(&SECONDS)?;
-        let metrics = Self(builder.install_recorder()?);
+        let recorder = PrometheusBuilder::new().set_buckets(&SECONDS)?.build_recorder();
+        let metrics = Self { handle: recorder.handle(), sampled: Arc::default() };
+        let watched = Watched { recorder, sampled: Arc::clone(&metrics.sampled) };
+        metrics::set_global_recorder(watched).map_err(|_| TelemetryError::Recorded)?;
         describe();
         Ok(metrics)
     }
@@ -60,17 +76,72 @@ impl Metrics {
     /// All of them, in the text format of Prometheus.
     #[must_use]
     pub fn render(&self) -> String {
-        self.0.render()
+        self.handle.render()
     }
 
-    /// Puts samples into their buckets. Rendering does that too; where nobody scrapes, they would pile up.
-    pub fn tidy(&self) {
-        self.0.run_upkeep();
+    /// Puts samples into their buckets once a minute, for as long as there are new ones. Rendering does that too; where
+    /// nobody scrapes, they would pile up. While nothing happens, this does not wake the process.
+    pub async fn keep_tidy(self) {
+        tidy(&self.sampled, || self.handle.run_upkeep()).await;
+    }
+}
+
+async fn tidy(sampled: &Notify, mut upkeep: impl FnMut()) {
+    loop {
+        sampled.notified().await;
+        tokio::time::sleep(TIDY).await;
+        upkeep();
+    }
+}
+
+/// A recorder that tells of every sample of a histogram.
+struct Watched {
+    recorder: PrometheusRecorder,
+    sampled: Arc<Notify>,
+}
+
+impl Recorder for Watched {
+    fn describe_counter(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.recorder.describe_counter(name, unit, text);
+    }
+
+    fn describe_gauge(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.recorder.describe_gauge(name, unit, text);
+    }
+
+    fn describe_histogram(&self, name: KeyName, unit: Option<Unit>, text: SharedString) {
+        self.recorder.describe_histogram(name, unit, text);
+    }
+
+    fn register_counter(&self, key: &Key, metadata: &Metadata<'_>) -> Counter {
+        self.recorder.register_counter(key, metadata)
+    }
+
+    fn register_gauge(&self, key: &Key, metadata: &Metadata<'_>) -> Gauge {
+        self.recorder.register_gauge(key, metadata)
+    }
+
+    fn register_histogram(&self, key: &Key, metadata: &Metadata<'_>) -> Histogram {
+        let samples = self.recorder.register_histogram(key, metadata);
+        Histogram::from_arc(Arc::new(Sampled { samples, sampled: Arc::clone(&self.sampled) }))
+    }
+}
+
+/// A histogram that tells of every sample.
+struct Sampled {
+    samples: Histogram,
+    sampled: Arc<Notify>,
+}
+
+impl HistogramFn for Sampled {
+    fn record(&self, value: f64) {
+        self.samples.record(value);
+        self.sampled.notify_one();
     }
 }
 
 fn describe() {
-    use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+    use metrics::{describe_counter, describe_gauge, describe_histogram};
     describe_counter!("raincheck_operations_accepted_total", "Operations that this process has accepted.");
     describe_counter!("raincheck_operations_ended_total", "Operations that ended, by their outcome.");
     describe_gauge!(
@@ -103,14 +174,17 @@ const SECONDS: [f64; 14] =
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
     use super::*;
 
     #[test]
     fn what_is_recorded_is_rendered() {
         let recorder = PrometheusBuilder::new().set_buckets(&SECONDS).unwrap().build_recorder();
-        let metrics = Metrics(recorder.handle());
+        let metrics = Metrics { handle: recorder.handle(), sampled: Arc::default() };
+        let watched = Watched { recorder, sampled: Arc::clone(&metrics.sampled) };
 
-        metrics::with_local_recorder(&recorder, || {
+        metrics::with_local_recorder(&watched, || {
             metrics::counter!("raincheck_starts_total").increment(3);
             metrics::histogram!("raincheck_request_seconds").record(0.002);
         });
@@ -118,5 +192,29 @@ mod tests {
         let text = metrics.render();
         assert!(text.contains("raincheck_starts_total 3"), "{text}");
         assert!(text.contains("raincheck_request_seconds_bucket{le=\"0.0025\"} 1"), "{text}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn samples_are_tidied_once_a_minute_and_nobody_wakes_where_there_are_none() {
+        let (sampled, tidied) = (Arc::new(Notify::new()), Arc::new(AtomicU32::new(0)));
+        let (watched, count) = (Arc::clone(&sampled), Arc::clone(&tidied));
+        tokio::spawn(async move {
+            tidy(&watched, || {
+                count.fetch_add(1, Ordering::SeqCst);
+            })
+            .await;
+        });
+        let tidied_after = async |pause| {
+            tokio::time::sleep(pause).await;
+            tidied.load(Ordering::SeqCst)
+        };
+
+        assert_eq!(tidied_after(TIDY * 100).await, 0);
+        (0..1000).for_each(|_| sampled.notify_one());
+        assert_eq!(tidied_after(TIDY / 2).await, 0);
+        assert_eq!(tidied_after(TIDY).await, 1);
+        // Once more, for what came after the first of them, and never again.
+        assert_eq!(tidied_after(TIDY * 100).await, 2);
+        assert_eq!(tidied_after(TIDY * 100).await, 2);
     }
 }

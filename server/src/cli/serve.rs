@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use raincheck_server::config::Config;
 use raincheck_server::telemetry::{self, Metrics};
@@ -13,9 +12,6 @@ use tokio::runtime::Runtime;
 use super::failure::{Failure, with_causes};
 use super::shutdown::Signals;
 use super::{actions, development_key};
-
-/// How often samples are put into their buckets where nobody scrapes: seldom, as an idle server should sleep.
-const TIDY: Duration = Duration::from_secs(60);
 
 /// Runs the server.
 pub(super) fn run(config: Config) -> Result<(), Failure> {
@@ -43,12 +39,7 @@ async fn serve(config: Config, metrics: Metrics) -> Result<(), Failure> {
     let key = development_key::provide(&config).await?;
     let introduction = key.map(|key| key.introduce(public, config.samples.enabled));
     announce(public, management, introduction.as_deref());
-    let tidying = tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(TIDY).await;
-            metrics.tidy();
-        }
-    });
+    let tidying = tokio::spawn(metrics.keep_tidy());
     let served = server.run(listeners, signals.first()).await;
     tidying.abort();
     served.map_err(|error| Failure::because("the server stopped", &error))
