@@ -108,11 +108,25 @@ fn count_asleep() {
     ASLEEP.fetch_add(1, Ordering::Relaxed);
 }
 
+/// The limit on requests in flight where memory is measured.
+const IN_FLIGHT: usize = 64;
+
 async fn memory<S: Subject>(url: &str, operations: usize) {
-    let subject = Rc::new(S::new(url.to_owned(), 64));
-    // Connections, buffers and the allocator's first pages belong to the client, not to an operation.
-    for _ in 0..2_000 {
-        subject.operation().await;
+    let subject = Rc::new(S::new(url.to_owned(), IN_FLIGHT));
+    // Connections, buffers and the allocator's first pages belong to the client, not to an operation; so as many
+    // requests are in flight now as later.
+    let warm: Vec<_> = (0..IN_FLIGHT)
+        .map(|_| {
+            let subject = subject.clone();
+            tokio::task::spawn_local(async move {
+                for _ in 0..50 {
+                    subject.operation().await;
+                }
+            })
+        })
+        .collect();
+    for worker in warm {
+        worker.await.expect("a worker that ends");
     }
     let before = resident();
     let mut all = Vec::with_capacity(operations);
