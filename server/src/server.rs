@@ -66,6 +66,7 @@ pub struct Listeners {
 pub struct ServerBuilder {
     config: Config,
     actions: Vec<Register>,
+    license: Option<String>,
     metrics: RenderMetrics,
     clock: Arc<dyn Clock>,
     store: Option<SqliteOptions>,
@@ -115,6 +116,7 @@ impl Server {
         ServerBuilder {
             config: Config::default(),
             actions: Vec::new(),
+            license: None,
             metrics: Box::new(String::new),
             clock: Arc::new(SystemClock),
             store: None,
@@ -202,6 +204,12 @@ impl ServerBuilder {
         self
     }
 
+    /// The licence of the API, an SPDX expression, for its documents.
+    pub fn license(mut self, expression: impl Into<String>) -> Self {
+        self.license = Some(expression.into());
+        self
+    }
+
     /// What `/metrics` shows.
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Box::new(render);
@@ -227,7 +235,7 @@ impl ServerBuilder {
     pub fn document(self) -> Result<Bytes, BuildError> {
         self.config.check()?;
         let registry = register(self.actions, self.config.shortest_retention)?;
-        Ok(document::render(&document_settings(&self.config), &registry)?)
+        Ok(document::render(&document_settings(&self.config, self.license), &registry)?)
     }
 
     /// Checks everything and opens the store in the data directory.
@@ -235,10 +243,10 @@ impl ServerBuilder {
     /// # Errors
     /// If the configuration or an action is not usable, or another server has the data directory.
     pub async fn build(self) -> Result<Server, BuildError> {
-        let Self { config, actions, metrics, clock, store } = self;
+        let Self { config, actions, license, metrics, clock, store } = self;
         config.check()?;
         let registry = register(actions, config.shortest_retention)?;
-        let document = document::render(&document_settings(&config), &registry)?;
+        let document = document::render(&document_settings(&config, license), &registry)?;
         let options = store.unwrap_or_else(|| SqliteOptions::new(&config.data_dir));
         let store = Arc::new(SqliteStore::open(options)?);
         let secrets = match &config.link_keys {
@@ -274,8 +282,9 @@ fn event_url(settings: &HttpSettings, public: SocketAddr, signer: &Arc<Signer>) 
     Box::new(move |operation, name| signer.link_url(&base, operation, &Right::Event(name.into())))
 }
 
-fn document_settings(config: &Config) -> DocumentSettings {
+fn document_settings(config: &Config, license: Option<String>) -> DocumentSettings {
     DocumentSettings {
+        license,
         server_url: config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         error_media_type: config.error_media_type.as_str().to_owned(),
         longest_wait: u32::try_from(config.polling.longest_wait.as_secs()).unwrap_or(u32::MAX),
