@@ -8,6 +8,7 @@
 //! [`document`](document::document) (all of it as OpenAPI 3.1).
 
 mod code;
+pub mod convert;
 pub mod document;
 pub mod headers;
 pub mod management;

@@ -37,7 +37,11 @@ enum Command {
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// In which form.
+        #[arg(long, value_enum, default_value = "3.1")]
+        format: openapi::Format,
+    },
     /// Tell whether the configuration is good.
     Check,
 }
@@ -107,7 +111,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Some(Command::Keys(KeysCommand::List)) => keys::list(&config),
         Some(Command::Keys(KeysCommand::Revoke { name })) => keys::revoke(&config, &name),
-        Some(Command::Openapi) => openapi::run(config),
+        Some(Command::Openapi { format }) => openapi::run(config, format),
         Some(Command::Check) => check::run(config, arguments.config.as_deref()),
     });
     match done {

@@ -6,32 +6,45 @@ use serde_json::Value;
 
 use crate::harness::{Launch, TestServer};
 
-fn golden() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/openapi.json")
+/// A file of the contract's folder.
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi").join(name)
 }
 
-/// The document as the command prints it, away from any configuration.
-async fn printed() -> String {
-    let output = Launch::new().command().arg("openapi").output().await.expect("the server's program");
+/// What the command prints, away from any configuration.
+async fn printed(arguments: &[&str]) -> String {
+    let output = Launch::new().command().arg("openapi").args(arguments).output().await;
+    let output = output.expect("the server's program");
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-#[tokio::test]
-async fn the_committed_document_is_that_of_the_sample_server() {
-    let printed = printed().await;
-
+/// Compares a committed file with what it should be, or writes it.
+fn compare(name: &str, printed: &str) {
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(golden(), &printed).expect("a file that can be written");
+        std::fs::write(golden(name), printed).expect("a file that can be written");
     }
-    let committed = std::fs::read_to_string(golden()).unwrap_or_default();
+    let committed = std::fs::read_to_string(golden(name)).unwrap_or_default();
     if committed != printed {
         let place = committed.lines().zip(printed.lines()).position(|(one, other)| one != other);
-        panic!(
-            "openapi/openapi.json is not up to date, from line {:?}; UPDATE_GOLDEN=1 writes it anew",
-            place
-        );
+        panic!("openapi/{name} is not up to date, from line {place:?}; UPDATE_GOLDEN=1 writes it anew");
     }
+}
+
+#[tokio::test]
+async fn the_committed_document_is_that_of_the_sample_server() {
+    compare("openapi.json", &printed(&[]).await);
+}
+
+#[tokio::test]
+async fn the_committed_older_forms_are_those_of_the_sample_server() {
+    compare("openapi-3.0.json", &printed(&["--format", "3.0"]).await);
+    compare("swagger-2.0.json", &printed(&["--format", "2.0"]).await);
+}
+
+#[tokio::test]
+async fn the_newest_form_is_what_is_printed_by_default() {
+    assert_eq!(printed(&["--format", "3.1"]).await, printed(&[]).await);
 }
 
 #[tokio::test]
@@ -41,7 +54,7 @@ async fn a_server_shows_the_same_document_to_anyone() {
     let shown = server.get_bare("/openapi.json").await;
 
     assert_eq!((shown.status, shown.header("content-type")), (200, "application/json"));
-    let (mut shown, mut printed): (Value, Value) = (shown.json(), printed().await.parse().unwrap());
+    let (mut shown, mut printed): (Value, Value) = (shown.json(), printed(&[]).await.parse().unwrap());
     // Where the server is, is its own.
     shown["servers"].take();
     printed["servers"].take();
