@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use raincheck_tests::breaking::breaking_changes;
 use serde_json::Value;
 
 use crate::harness::{Launch, TestServer};
@@ -40,6 +41,24 @@ async fn the_committed_document_is_that_of_the_sample_server() {
 async fn the_committed_older_forms_are_those_of_the_sample_server() {
     compare("openapi-3.0.json", &printed(&["--format", "3.0"]).await);
     compare("swagger-2.0.json", &printed(&["--format", "2.0"]).await);
+}
+
+/// Before version 1 a contract may still break, but not unseen: `released/intended.txt` has a line for each such change.
+#[test]
+fn nothing_breaks_the_clients_of_the_last_release() {
+    let read =
+        |name: &str| std::fs::read_to_string(golden(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let document = |name: &str| read(name).parse::<Value>().unwrap_or_else(|error| panic!("{name}: {error}"));
+    let intended = read("released/intended.txt");
+    let intended: Vec<_> =
+        intended.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+
+    let changes = breaking_changes(&document("released/openapi.json"), &document("openapi.json"));
+
+    let new: Vec<_> = changes.iter().filter(|change| !intended.contains(&change.as_str())).collect();
+    assert!(new.is_empty(), "clients of the last release would break:\n{new:#?}");
+    let gone: Vec<_> = intended.iter().filter(|line| !changes.iter().any(|change| change == *line)).collect();
+    assert!(gone.is_empty(), "no longer true, in released/intended.txt:\n{gone:#?}");
 }
 
 #[tokio::test]
