@@ -128,3 +128,21 @@ async fn a_host_that_is_none_is_a_failure_that_says_so() {
     assert!(!output.status.success() && said.contains("host: \"https://a/b\" is not allowed"), "{said}");
     assert!(!out.exists());
 }
+
+#[tokio::test]
+async fn the_configuration_of_the_guide_gives_the_connector_of_the_guide() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/logic-apps.md");
+    let guide = std::fs::read_to_string(guide).expect("the guide");
+    let (_, rest) = guide.split_once("```toml\n").expect("a configuration");
+    let (configuration, _) = rest.split_once("```").expect("its end");
+    let launch = Launch::new().config(configuration);
+
+    let definition = json(&write(&launch, &[]).await, "apiDefinition.swagger.json");
+
+    assert_eq!(definition["info"]["title"], "Conference talks");
+    assert_eq!(definition["host"], "raincheck.example.com");
+    let start = &definition["paths"]["/v1/actions/submit-talk"]["post"];
+    for status in ["401", "403", "422"] {
+        assert!(start["responses"][status].is_object() && guide.contains(&format!("| {status}")), "{status}");
+    }
+}
