@@ -43,6 +43,35 @@ async fn the_committed_older_forms_are_those_of_the_sample_server() {
     compare("swagger-2.0.json", &printed(&["--format", "2.0"]).await);
 }
 
+#[test]
+fn every_reference_in_every_form_leads_somewhere() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => {
+                found.extend(members.get("$ref").and_then(Value::as_str).map(str::to_owned));
+                members.values().for_each(|member| references(member, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+            _ => {}
+        }
+    }
+    for name in
+        ["openapi.json", "openapi-3.0.json", "swagger-2.0.json", "connector/apiDefinition.swagger.json"]
+    {
+        let document: Value =
+            std::fs::read_to_string(golden(name)).expect("a document").parse().expect("JSON");
+        let mut found = Vec::new();
+
+        references(&document, &mut found);
+
+        assert!(!found.is_empty(), "{name}");
+        for target in found {
+            let place = target.strip_prefix('#').unwrap_or("not in the document");
+            assert!(document.pointer(place).is_some(), "{name}: {target}");
+        }
+    }
+}
+
 /// Before version 1 a contract may still break, but not unseen: `released/intended.txt` has a line for each such change.
 #[test]
 fn nothing_breaks_the_clients_of_the_last_release() {
