@@ -30,6 +30,10 @@ pub struct DocumentSettings {
     pub version: String,
     /// What the API is for.
     pub description: String,
+    /// Who answers for the API.
+    pub contact: String,
+    /// The licence of the API, an SPDX expression; `None`: the document names none.
+    pub license: Option<String>,
     /// Where callers reach it; `None`: wherever they got the document from.
     pub server_url: Option<String>,
     /// The media type of errors: `application/problem+json`, or `application/json` for callers that know no other.
@@ -47,6 +51,8 @@ impl Default for DocumentSettings {
                           the outcome: `Location` answers 202 until the operation has ended, and `Retry-After` says \
                           when to ask again."
                 .into(),
+            contact: "raincheck".into(),
+            license: None,
             server_url: None,
             error_media_type: "application/problem+json".into(),
             longest_wait: 30,
@@ -81,6 +87,8 @@ pub struct ActionDescription {
     pub caller_links: Vec<String>,
     /// An example input.
     pub example: Option<Value>,
+    /// An example output.
+    pub output_example: Option<Value>,
     /// What `Retry-After` says, about.
     pub pace_seconds: u32,
 }
@@ -174,7 +182,7 @@ pub fn document(settings: &DocumentSettings, actions: &[ActionDescription]) -> R
     shared.retain(|name, _| used.contains(&format!("\"#/components/responses/{name}\"")));
     let mut document = json!({
         "openapi": "3.1.0",
-        "info": {"title": settings.title, "version": settings.version, "description": settings.description},
+        "info": info(settings),
         "servers": [{"url": settings.server_url.as_deref().unwrap_or("/")}],
         "tags": tags,
         "paths": paths,
@@ -183,6 +191,19 @@ pub fn document(settings: &DocumentSettings, actions: &[ActionDescription]) -> R
     // Whether serde_json keeps the order of members is up to the other crates of a build; the document is not.
     document.sort_all_objects();
     Ok(document)
+}
+
+fn info(settings: &DocumentSettings) -> Value {
+    let mut info = json!({
+        "title": settings.title,
+        "version": settings.version,
+        "description": settings.description,
+        "contact": {"name": settings.contact},
+    });
+    if let Some(license) = &settings.license {
+        info["license"] = json!({"name": license, "identifier": license});
+    }
+    info
 }
 
 fn tag(action: &ActionDescription) -> Value {

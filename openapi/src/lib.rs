@@ -5,9 +5,12 @@
 //!
 //! Reading order: [`StatusView`] (what a poll shows), [`Problem`] and [`ProblemCode`] (what an error shows),
 //! [`headers`] and [`paths`] (where things are), [`management`] (what operators see),
-//! [`document`](document::document) (all of it as OpenAPI 3.1).
+//! [`document`](document::document) (all of it as OpenAPI 3.1), [`convert`] (its older forms), [`connector`] (for Logic
+//! Apps and Power Automate).
 
 mod code;
+pub mod connector;
+pub mod convert;
 pub mod document;
 pub mod headers;
 pub mod management;

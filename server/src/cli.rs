@@ -10,6 +10,7 @@ use raincheck_server::config::{Arguments, Config};
 
 mod actions;
 mod check;
+mod connector;
 mod development_key;
 mod failure;
 mod keys;
@@ -37,7 +38,20 @@ enum Command {
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// In which form.
+        #[arg(long, value_enum, default_value = "3.1")]
+        format: openapi::Format,
+    },
+    /// Write the connector for Logic Apps and Power Automate, as files for paconn and the import.
+    Connector {
+        /// The directory to write to; it is made if it is not there.
+        #[arg(long, value_name = "DIRECTORY")]
+        out: PathBuf,
+        /// The host that the definition names [default: that of the public URL]. Each connection names its own.
+        #[arg(long)]
+        host: Option<String>,
+    },
     /// Tell whether the configuration is good.
     Check,
 }
@@ -107,7 +121,8 @@ pub(crate) fn run() -> ExitCode {
         }
         Some(Command::Keys(KeysCommand::List)) => keys::list(&config),
         Some(Command::Keys(KeysCommand::Revoke { name })) => keys::revoke(&config, &name),
-        Some(Command::Openapi) => openapi::run(config),
+        Some(Command::Openapi { format }) => openapi::run(config, format),
+        Some(Command::Connector { out, host }) => connector::run(config, &out, host),
         Some(Command::Check) => check::run(config, arguments.config.as_deref()),
     });
     match done {

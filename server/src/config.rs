@@ -16,6 +16,7 @@ use crate::auth::ApiKey;
 use crate::http::ErrorMediaType;
 
 mod check;
+mod connector;
 mod limits;
 mod mistake;
 mod read;
@@ -23,6 +24,7 @@ mod samples;
 mod secrets;
 mod units;
 
+pub use connector::ConnectorConfig;
 pub use limits::LimitsConfig;
 pub use mistake::{ConfigError, Mistake, Origin};
 pub use read::{Arguments, DEFAULT_FILE};
@@ -73,6 +75,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// How the connector for Logic Apps and Power Automate presents itself.
+    pub connector: ConnectorConfig,
     /// The actions that come with the server.
     pub samples: SamplesConfig,
     /// One more key with every role (`RAINCHECK_ROOT_KEY`), for tests and containers.
@@ -134,6 +138,7 @@ impl Default for Config {
             polling: PollingConfig::default(),
             limits: LimitsConfig::default(),
             log: LogConfig::default(),
+            connector: ConnectorConfig::default(),
             samples: SamplesConfig::default(),
             root_key: None,
             link_keys: None,

@@ -43,6 +43,7 @@ fn describe_action(action: &Registered) -> ActionDescription {
         callers_may_cancel: settings.callers_may_cancel,
         caller_links: settings.caller_links.clone(),
         example: settings.example.clone(),
+        output_example: settings.output_example.clone(),
         pace_seconds: settings.pace.seconds,
     }
 }

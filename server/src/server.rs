@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use raincheck_openapi::connector::{ConnectorError, ConnectorFile, ConnectorSettings, connector};
 use raincheck_openapi::document::{DocumentError, DocumentSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use crate::action::{Action, Registry, RegistryError};
 use crate::auth::Authenticator;
 use crate::capability::{BadSecrets, Right, Signer};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, ConnectorConfig};
 use crate::content::ContentSecret;
 use crate::document;
 use crate::engine::{Engine, HandlerLimits, Parts};
@@ -66,6 +67,7 @@ pub struct Listeners {
 pub struct ServerBuilder {
     config: Config,
     actions: Vec<Register>,
+    license: Option<String>,
     metrics: RenderMetrics,
     clock: Arc<dyn Clock>,
     store: Option<SqliteOptions>,
@@ -86,6 +88,9 @@ pub enum BuildError {
     /// The OpenAPI document.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// The connector.
+    #[error(transparent)]
+    Connector(#[from] ConnectorError),
     /// The data directory.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -115,6 +120,7 @@ impl Server {
         ServerBuilder {
             config: Config::default(),
             actions: Vec::new(),
+            license: None,
             metrics: Box::new(String::new),
             clock: Arc::new(SystemClock),
             store: None,
@@ -202,6 +208,12 @@ impl ServerBuilder {
         self
     }
 
+    /// The licence of the API, an SPDX expression, for its documents.
+    pub fn license(mut self, expression: impl Into<String>) -> Self {
+        self.license = Some(expression.into());
+        self
+    }
+
     /// What `/metrics` shows.
     pub fn metrics(mut self, render: impl Fn() -> String + Send + Sync + 'static) -> Self {
         self.metrics = Box::new(render);
@@ -227,7 +239,20 @@ impl ServerBuilder {
     pub fn document(self) -> Result<Bytes, BuildError> {
         self.config.check()?;
         let registry = register(self.actions, self.config.shortest_retention)?;
-        Ok(document::render(&document_settings(&self.config), &registry)?)
+        Ok(document::render(&document_settings(&self.config, self.license), &registry)?)
+    }
+
+    /// The connector of these actions for Logic Apps and Power Automate, file by file, without opening a store. Its
+    /// definition names `host`, else that of the public URL; each connection names its own.
+    ///
+    /// # Errors
+    /// If the configuration or an action is not usable, or Microsoft would refuse the connector.
+    pub fn connector(self, host: Option<String>) -> Result<Vec<ConnectorFile>, BuildError> {
+        self.config.check()?;
+        let registry = register(self.actions, self.config.shortest_retention)?;
+        let settings = connector_settings(&self.config, host);
+        let document = document_settings(&self.config, self.license);
+        Ok(connector(&settings, &document, &document::describe(&registry))?)
     }
 
     /// Checks everything and opens the store in the data directory.
@@ -235,10 +260,10 @@ impl ServerBuilder {
     /// # Errors
     /// If the configuration or an action is not usable, or another server has the data directory.
     pub async fn build(self) -> Result<Server, BuildError> {
-        let Self { config, actions, metrics, clock, store } = self;
+        let Self { config, actions, license, metrics, clock, store } = self;
         config.check()?;
         let registry = register(actions, config.shortest_retention)?;
-        let document = document::render(&document_settings(&config), &registry)?;
+        let document = document::render(&document_settings(&config, license), &registry)?;
         let options = store.unwrap_or_else(|| SqliteOptions::new(&config.data_dir));
         let store = Arc::new(SqliteStore::open(options)?);
         let secrets = match &config.link_keys {
@@ -274,12 +299,33 @@ fn event_url(settings: &HttpSettings, public: SocketAddr, signer: &Arc<Signer>) 
     Box::new(move |operation, name| signer.link_url(&base, operation, &Right::Event(name.into())))
 }
 
-fn document_settings(config: &Config) -> DocumentSettings {
+fn document_settings(config: &Config, license: Option<String>) -> DocumentSettings {
     DocumentSettings {
+        contact: config.connector.publisher.clone(),
+        license,
         server_url: config.public_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned()),
         error_media_type: config.error_media_type.as_str().to_owned(),
         longest_wait: u32::try_from(config.polling.longest_wait.as_secs()).unwrap_or(u32::MAX),
         ..DocumentSettings::default()
+    }
+}
+
+fn connector_settings(config: &Config, host: Option<String>) -> ConnectorSettings {
+    // Without `..`: a new key has to find its place.
+    let ConnectorConfig { title, description, color, publisher } = config.connector.clone();
+    let public = config.public_url.as_ref();
+    let own_host = || {
+        let url = public?;
+        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        Some(format!("{}{port}", url.host_str()?))
+    };
+    ConnectorSettings {
+        title,
+        description,
+        color,
+        publisher,
+        host: host.or_else(own_host).unwrap_or_else(|| ConnectorSettings::default().host),
+        base_path: public.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default(),
     }
 }
 

@@ -7,6 +7,7 @@ mod autorest;
 mod binary;
 mod cli;
 mod connections;
+mod connector;
 mod contract_errors;
 mod contract_start;
 mod contract_status;

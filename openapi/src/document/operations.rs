@@ -99,7 +99,7 @@ impl<'a> Operations<'a> {
                 &["Preference-Applied", "Idempotent-Replayed"],
             ),
         );
-        accepted["content"]["application/json"]["example"] = example_view(action);
+        accepted["content"]["application/json"]["example"] = example_view(action, "NotStarted");
         accepted["links"] = json!({
             "status": follow(&ids.status, "The status, and in the end the outcome."),
             "monitor": follow(&ids.monitor, "The status, always with 200."),
@@ -109,7 +109,7 @@ impl<'a> Operations<'a> {
             let link = follow(id, &format!("Send the event {}.", event.name));
             accepted["links"][format!("event-{}", event.name)] = link;
         }
-        let ended = responses::with_body(
+        let mut ended = responses::with_body(
             "Ended within the time that `Prefer: wait` asked for: what `Location` answers.",
             &schemas.accepted,
             &self.headers(
@@ -118,6 +118,7 @@ impl<'a> Operations<'a> {
                 &["ETag", "Preference-Applied", "Idempotent-Replayed"],
             ),
         );
+        ended["content"]["application/json"]["example"] = example_view(action, "Succeeded");
         let mut responses = Responses::default();
         responses.add(200, ended);
         responses.add(202, accepted);
@@ -158,22 +159,20 @@ impl<'a> Operations<'a> {
     fn status(&mut self, action: &ActionDescription, schemas: &ActionSchemas, ids: &Ids) -> Value {
         let media_type = &self.settings.error_media_type;
         let mut responses = Responses::default();
-        responses.add(
-            200,
-            responses::with_body(
-                "Succeeded; `output` has the result.",
-                &schemas.view,
-                &self.headers(action, &["ETag"], &["Preference-Applied"]),
-            ),
+        let mut succeeded = responses::with_body(
+            "Succeeded; `output` has the result.",
+            &schemas.view,
+            &self.headers(action, &["ETag"], &["Preference-Applied"]),
         );
-        responses.add(
-            202,
-            responses::with_body(
-                "Not ended yet. Ask again after `Retry-After` seconds.",
-                &schemas.view,
-                &self.headers(action, &["Location", "Retry-After"], &["Preference-Applied"]),
-            ),
+        succeeded["content"]["application/json"]["example"] = example_view(action, "Succeeded");
+        let mut running = responses::with_body(
+            "Not ended yet. Ask again after `Retry-After` seconds.",
+            &schemas.view,
+            &self.headers(action, &["Location", "Retry-After"], &["Preference-Applied"]),
         );
+        running["content"]["application/json"]["example"] = example_view(action, "Running");
+        responses.add(200, succeeded);
+        responses.add(202, running);
         responses.add(
             304,
             responses::empty(
@@ -200,14 +199,13 @@ impl<'a> Operations<'a> {
     fn monitor(&mut self, action: &ActionDescription, schemas: &ActionSchemas, ids: &Ids) -> Value {
         let media_type = &self.settings.error_media_type;
         let mut responses = Responses::default();
-        responses.add(
-            200,
-            responses::with_body(
-                "The status, whatever it is.",
-                &schemas.view,
-                &self.headers(action, &["ETag"], &["Retry-After", "Preference-Applied"]),
-            ),
+        let mut status = responses::with_body(
+            "The status, whatever it is.",
+            &schemas.view,
+            &self.headers(action, &["ETag"], &["Retry-After", "Preference-Applied"]),
         );
+        status["content"]["application/json"]["example"] = example_view(action, "Running");
+        responses.add(200, status);
         responses.add(
             304,
             responses::empty(
@@ -354,13 +352,20 @@ fn start_description(action: &ActionDescription) -> String {
     if description.is_empty() { about.to_owned() } else { format!("{description}\n\n{about}") }
 }
 
-fn example_view(action: &ActionDescription) -> Value {
-    json!({
+fn example_view(action: &ActionDescription, status: &str) -> Value {
+    let mut view = json!({
         "id": responses::EXAMPLE_ID,
         "action": action.name,
-        "status": "NotStarted",
+        "status": status,
         "createdAt": "2026-11-24T08:00:00.000Z",
-        "updatedAt": "2026-11-24T08:00:00.000Z",
+        "updatedAt": if status == "NotStarted" { "2026-11-24T08:00:00.000Z" } else { "2026-11-24T08:00:06.000Z" },
         "deadline": "2026-12-01T08:00:00.000Z",
-    })
+    });
+    if status == "Succeeded" {
+        view["finishedAt"] = view["updatedAt"].clone();
+        if let Some(output) = &action.output_example {
+            view["output"] = output.clone();
+        }
+    }
+    view
 }

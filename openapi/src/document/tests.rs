@@ -95,6 +95,7 @@ fn schemas<I: ToSchema, O: ToSchema, S: ToSchema>(name: &str) -> ActionDescripti
         callers_may_cancel: false,
         caller_links: Vec::new(),
         example: None,
+        output_example: None,
         pace_seconds: 5,
     }
 }
@@ -375,4 +376,33 @@ fn two_types_of_one_name_in_one_action_are_an_error() {
         error,
         DocumentError::TwoTypesOfOneName { action: "submit-talk".into(), name: "Person".into() }
     );
+}
+
+#[test]
+fn the_document_says_who_answers_for_the_api_and_under_which_licence() {
+    let settings =
+        DocumentSettings { license: Some("MIT OR Apache-2.0".into()), ..DocumentSettings::default() };
+
+    let with = document(&settings, &[]).unwrap();
+
+    assert_eq!(with["info"]["contact"], json!({"name": "raincheck"}));
+    assert_eq!(
+        with["info"]["license"],
+        json!({"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"})
+    );
+    assert!(both()["info"].get("license").is_none());
+}
+
+#[test]
+fn an_example_output_is_shown_where_an_operation_has_succeeded() {
+    let action = ActionDescription { output_example: Some(json!({"at": "Late"})), ..submit_talk() };
+
+    let document = document(&DocumentSettings::default(), &[action]).unwrap();
+
+    let responses = &document["paths"]["/v1/actions/submit-talk/operations/{id}"]["get"]["responses"];
+    let example = |status: &str| responses[status]["content"]["application/json"]["example"].clone();
+    assert_eq!(example("200")["output"], json!({"at": "Late"}));
+    assert_eq!(example("200")["status"], "Succeeded");
+    assert_eq!(example("202")["status"], "Running");
+    assert!(example("202").get("output").is_none());
 }

@@ -53,6 +53,8 @@ pub struct Settings {
     pub cancel_grace: Duration,
     /// An example input for documents.
     pub example: Option<serde_json::Value>,
+    /// An example output for documents.
+    pub output_example: Option<serde_json::Value>,
 }
 
 /// What Retry-After says while an operation runs: a fixed pace with a little jitter.
@@ -112,6 +114,7 @@ impl Default for Settings {
             caller_links: Vec::new(),
             cancel_grace: Duration::from_secs(10),
             example: None,
+            output_example: None,
         }
     }
 }
@@ -212,6 +215,13 @@ impl Settings {
     #[must_use]
     pub fn example(mut self, example: serde_json::Value) -> Self {
         self.example = Some(example);
+        self
+    }
+
+    /// An example output, for documents.
+    #[must_use]
+    pub fn output_example(mut self, example: serde_json::Value) -> Self {
+        self.output_example = Some(example);
         self
     }
 

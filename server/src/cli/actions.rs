@@ -9,5 +9,9 @@ pub(super) fn register(builder: ServerBuilder, config: &Config) -> ServerBuilder
     if !config.samples.enabled {
         return builder;
     }
-    builder.action(SubmitTalk::from(&config.samples.submit_talk)).action(RequestApproval).action(Countdown)
+    builder
+        .license("MIT OR Apache-2.0")
+        .action(SubmitTalk::from(&config.samples.submit_talk))
+        .action(RequestApproval)
+        .action(Countdown)
 }

@@ -61,6 +61,7 @@ impl Config {
                 format!("{error}; allowed: a level (error, warn, info, debug, trace) or `target=level`, …");
             mistakes.push(("log.filter", problem));
         }
+        mistakes.extend(self.connector.mistakes());
         for (key, desk) in self.samples.submit_talk.desks() {
             if !(0.0..=1.0).contains(&desk.odds) {
                 mistakes

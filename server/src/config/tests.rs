@@ -254,3 +254,23 @@ fn a_secret_that_is_wrong_is_named_and_not_repeated() {
         assert!(error.starts_with(name) && !error.contains("hunter2"), "{error}");
     }
 }
+
+#[test]
+fn a_connector_that_microsoft_would_refuse_is_refused_here() {
+    for (setting, key) in [
+        ("title = \"Our API\"", "connector.title"),
+        ("title = \"Rain!\"", "connector.title"),
+        ("title = \"\"", "connector.title"),
+        ("description = \"Short\"", "connector.description"),
+        (
+            "description = \"For Power Automate, and whoever else has work that takes long\"",
+            "connector.description",
+        ),
+        ("color = \"blue\"", "connector.color"),
+        ("color = \"#FFFFFF\"", "connector.color"),
+        ("publisher = \" \"", "connector.publisher"),
+    ] {
+        let error = file(&format!("[connector]\n{setting}")).unwrap_err();
+        assert!(error.contains(&format!("FILE: `{key}`: ")), "{setting}: {error}");
+    }
+}

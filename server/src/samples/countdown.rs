@@ -52,6 +52,7 @@ impl Action for Countdown {
             .callers_may_cancel()
             .caller_links(["cancel"])
             .example(serde_json::json!({ "seconds": 6, "steps": 3 }))
+            .output_example(serde_json::json!({ "steps": 3 }))
     }
 
     async fn run(&self, cx: &mut Context<String>, input: CountdownInput) -> Result<CountdownResult, Failure> {

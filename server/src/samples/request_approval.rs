@@ -68,6 +68,7 @@ impl Action for RequestApproval {
             .callers_may_cancel()
             .caller_links(["cancel", "event:decision"])
             .example(serde_json::json!({ "subject": "Travel to the conference, 1,200 EUR", "timeoutSeconds": 86400 }))
+            .output_example(serde_json::json!({ "approved": true, "comment": "Enjoy the conference" }))
     }
 
     async fn run(&self, cx: &mut Context<String>, request: ApprovalInput) -> Result<ApprovalResult, Failure> {

@@ -140,6 +140,11 @@ impl Action for SubmitTalk {
                     "country": "Australia"
                 }
             }))
+            .output_example(serde_json::json!({
+                "outcome": "Approved",
+                "stage": "Selection",
+                "message": "Congratulations, Ada Example! \"Give me a ticket\" is in the programme."
+            }))
     }
 
     async fn run(&self, cx: &mut Context<Stage>, talk: Presentation) -> Result<Decision, Failure> {

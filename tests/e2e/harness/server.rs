@@ -60,7 +60,7 @@ impl Setup {
                     return builder;
                 }
                 let talk = SubmitTalk::from(&config.samples.submit_talk);
-                builder.action(talk).action(RequestApproval).action(Countdown)
+                builder.license("MIT OR Apache-2.0").action(talk).action(RequestApproval).action(Countdown)
             }),
             directory: TempDir::new().expect("a temporary directory"),
         }

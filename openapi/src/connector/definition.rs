@@ -1,0 +1,176 @@
+//! `apiDefinition.swagger.json`: two operations for each action, one to see and one for polls.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{ConnectorSettings, schemas, words};
+use crate::convert::swagger_2_0;
+use crate::document::ActionDescription;
+use crate::paths;
+
+/// The hint for the parameter that keeps a repeated step from starting its work twice.
+const KEY_HINT: &str = "Makes a repeated step start its work only once. Use a value that is the same in every repetition and \
+                        different for all other work: the workflow run name, the action name and, in a loop, the loop index.";
+
+/// The answers that a workflow can tell apart. What else goes wrong has no shape of its own.
+const START_PROBLEMS: [&str; 7] = ["400", "401", "403", "409", "422", "429", "503"];
+const STATUS_PROBLEMS: [&str; 5] = ["401", "404", "409", "410", "422"];
+
+/// The definition.
+pub(super) fn definition(
+    settings: &ConnectorSettings,
+    document: &Value,
+    actions: &[ActionDescription],
+) -> Value {
+    let swagger = swagger_2_0(document);
+    let mut all_paths = Map::new();
+    let mut used = BTreeSet::new();
+    for action in actions {
+        let start = paths::start(&action.name);
+        let status = paths::operation(&action.name, "{id}");
+        let from = Source { swagger: &swagger, action };
+        all_paths
+            .insert(start.clone(), json!({"post": from.start(&swagger["paths"][&start]["post"], &mut used)}));
+        all_paths.insert(
+            status.clone(),
+            json!({"get": from.status(&swagger["paths"][&status]["get"], &mut used)}),
+        );
+    }
+    let none = Map::new();
+    let definitions = schemas::definitions(swagger["definitions"].as_object().unwrap_or(&none), used);
+    json!({
+        "swagger": "2.0",
+        "info": {
+            "title": settings.title,
+            "description": settings.description,
+            "version": swagger["info"]["version"],
+            "contact": {"name": settings.publisher},
+        },
+        "host": settings.host,
+        "basePath": if settings.base_path.is_empty() { "/" } else { &settings.base_path },
+        "schemes": ["https"],
+        "consumes": ["application/json"],
+        "produces": ["application/json"],
+        "securityDefinitions": {"api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+        "security": [{"api_key": []}],
+        "paths": all_paths,
+        "definitions": definitions,
+    })
+}
+
+/// What an action's operations are made from.
+struct Source<'a> {
+    swagger: &'a Value,
+    action: &'a ActionDescription,
+}
+
+impl Source<'_> {
+    fn start(&self, operation: &Value, used: &mut BTreeSet<String>) -> Value {
+        let name = words::spoken(&self.action.name);
+        let summary = match words::summary(&self.action.summary) {
+            summary if summary.is_empty() => format!("Start {name}"),
+            summary => summary,
+        };
+        let description = match words::sentence(&self.action.description) {
+            description if description.is_empty() => {
+                format!("Starts {name}, waits until it has ended, and gives its result.")
+            }
+            description => description,
+        };
+        let body = operation["parameters"].as_array().into_iter().flatten().find(|it| it["in"] == "body");
+        let mut parameters = vec![json!({
+            "name": "Idempotency-Key", "in": "header", "required": false, "type": "string", "maxLength": 255,
+            "x-ms-summary": "Idempotency Key", "x-ms-visibility": "important", "description": KEY_HINT,
+        })];
+        if let Some(body) = body {
+            parameters.push(json!({
+                "name": "body", "in": "body", "required": body["required"],
+                "x-ms-summary": "Input", "description": "What the action works on.",
+                "schema": self.schema(&body["schema"], used),
+            }));
+        }
+        json!({
+            "operationId": words::capital(operation["operationId"].as_str().unwrap_or_default()),
+            "summary": summary,
+            "description": description,
+            "x-ms-visibility": "important",
+            "parameters": parameters,
+            "responses": self.responses(operation, &START_PROBLEMS, used),
+        })
+    }
+
+    fn status(&self, operation: &Value, used: &mut BTreeSet<String>) -> Value {
+        let name = words::spoken(&self.action.name);
+        json!({
+            "operationId": words::capital(operation["operationId"].as_str().unwrap_or_default()),
+            "summary": format!("Get the status of {name}"),
+            "description": format!("Tells how {name} stands. The workflow asks by itself until it has ended."),
+            "x-ms-visibility": "internal",
+            "parameters": [
+                {
+                    "name": "id", "in": "path", "required": true, "type": "string", "x-ms-url-encoding": "single",
+                    "x-ms-summary": "Operation", "description": "The id of the operation.",
+                },
+                // Not required: it comes with the Location, and the connection's own key does as well.
+                {
+                    "name": "token", "in": "query", "required": false, "type": "string", "x-ms-visibility": "internal",
+                    "x-ms-summary": "Token", "description": "The right to read this status.",
+                },
+            ],
+            "responses": self.responses(operation, &STATUS_PROBLEMS, used),
+        })
+    }
+
+    fn responses(&self, operation: &Value, problems: &[&str], used: &mut BTreeSet<String>) -> Value {
+        let from = |status: &str| {
+            let answer = &operation["responses"][status];
+            let name = answer["$ref"].as_str().and_then(|target| target.strip_prefix("#/responses/"));
+            name.map_or(answer, |name| &self.swagger["responses"][name])
+        };
+        let mut responses = Map::new();
+        // The view without `links`, on all four answers: the links of a 202 never reach a workflow.
+        let view =
+            &self.swagger["paths"][&paths::operation(&self.action.name, "{id}")]["get"]["responses"]["200"];
+        let view = self.schema(&view["schema"], used);
+        responses.insert(
+            "200".into(),
+            json!({"description": "The work has ended with its output.", "x-ms-summary": "Result", "schema": view}),
+        );
+        responses.insert(
+            "202".into(),
+            json!({
+                "description": "The work goes on.",
+                "schema": view,
+                "headers": {
+                    "Location": {"type": "string", "x-ms-summary": "Location", "description": "Where to ask next."},
+                    "Retry-After": {
+                        "type": "integer", "x-ms-summary": "Retry After", "description": "How many seconds to wait before.",
+                    },
+                },
+            }),
+        );
+        let own = self.action.failures.values().map(u16::to_string);
+        let all: BTreeSet<String> = problems.iter().map(|status| (*status).to_owned()).chain(own).collect();
+        for status in all {
+            if let Some(description) = from(&status)["description"].as_str() {
+                // The action's own problem adds the view, which a workflow has no use for in an error.
+                used.insert("Problem".to_owned());
+                let problem = json!({"$ref": "#/definitions/Problem"});
+                let answer = json!({"description": words::sentence(description), "schema": problem});
+                responses.insert(status, answer);
+            }
+        }
+        responses.into()
+    }
+
+    /// A schema that is named stays a reference: four answers have the same one.
+    fn schema(&self, schema: &Value, used: &mut BTreeSet<String>) -> Value {
+        if let Some(name) = schemas::target(schema) {
+            used.insert(name.to_owned());
+            return json!({"$ref": format!("#/definitions/{name}")});
+        }
+        let all = Map::from_iter([("It".to_owned(), schema.clone())]);
+        schemas::definitions(&all, ["It".to_owned()]).remove("It").unwrap_or_else(|| json!({}))
+    }
+}
