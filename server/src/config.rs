@@ -13,7 +13,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::auth::ApiKey;
-use crate::http::ErrorMediaType;
+use crate::http::{ErrorMediaType, TrustedGateway};
 
 mod check;
 mod limits;
@@ -55,6 +55,10 @@ pub struct Config {
     /// The proxies whose `Forwarded` and `X-Forwarded-*` headers count.
     #[serde(deserialize_with = "units::networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// The gateways whose `X-MS-APIM-Referrer-Prefix` header counts (`RAINCHECK_TRUSTED_GATEWAYS`, with commas
+    /// between them): where such a header lies within one of them, every URL in the answer begins with it.
+    #[serde(deserialize_with = "units::list")]
+    pub trusted_gateways: Vec<TrustedGateway>,
     /// Whether `/openapi.json` and `/docs` are served.
     pub docs: bool,
     /// The media type of errors.
@@ -127,6 +131,7 @@ impl Default for Config {
             public_url: None,
             allow_plain_http: false,
             trusted_proxies: Vec::new(),
+            trusted_gateways: Vec::new(),
             docs: true,
             error_media_type: ErrorMediaType::ProblemJson,
             drain_time: Duration::from_secs(30),

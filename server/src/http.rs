@@ -26,6 +26,7 @@ mod dice;
 mod document;
 mod events;
 mod front;
+mod gateway;
 mod hold;
 mod listen;
 mod location;
@@ -42,6 +43,7 @@ mod status;
 mod tests;
 mod view;
 
+pub use gateway::{NotAGateway, TrustedGateway};
 pub use settings::{ErrorMediaType, HttpLimits, HttpSettings, LONGEST_WAIT};
 
 use call::Call;
