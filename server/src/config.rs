@@ -13,7 +13,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::auth::ApiKey;
-use crate::http::{ErrorMediaType, TrustedGateway};
+use crate::http::{CorsOrigin, ErrorMediaType, TrustedGateway};
 
 mod check;
 mod limits;
@@ -59,6 +59,10 @@ pub struct Config {
     /// between them): where such a header lies within one of them, every URL in the answer begins with it.
     #[serde(deserialize_with = "units::list")]
     pub trusted_gateways: Vec<TrustedGateway>,
+    /// The origins whose pages may call the public API in a browser (`RAINCHECK_CORS_ORIGINS`, with commas between
+    /// them).
+    #[serde(deserialize_with = "units::list")]
+    pub cors_origins: Vec<CorsOrigin>,
     /// Whether `/openapi.json` and `/docs` are served.
     pub docs: bool,
     /// The media type of errors.
@@ -132,6 +136,7 @@ impl Default for Config {
             allow_plain_http: false,
             trusted_proxies: Vec::new(),
             trusted_gateways: Vec::new(),
+            cors_origins: Vec::new(),
             docs: true,
             error_media_type: ErrorMediaType::ProblemJson,
             drain_time: Duration::from_secs(30),

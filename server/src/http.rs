@@ -22,6 +22,7 @@ mod access;
 mod body;
 mod call;
 mod cancel;
+mod cors;
 mod dice;
 mod document;
 mod events;
@@ -43,6 +44,7 @@ mod status;
 mod tests;
 mod view;
 
+pub use cors::{CorsOrigin, NotAnOrigin};
 pub use gateway::{NotAGateway, TrustedGateway};
 pub use settings::{ErrorMediaType, HttpLimits, HttpSettings, LONGEST_WAIT};
 

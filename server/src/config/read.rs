@@ -65,6 +65,7 @@ impl Config {
             ("data_dir", "RAINCHECK_DATA_DIR"),
             ("public_url", "RAINCHECK_PUBLIC_URL"),
             ("trusted_gateways", "RAINCHECK_TRUSTED_GATEWAYS"),
+            ("cors_origins", "RAINCHECK_CORS_ORIGINS"),
         ] {
             if let Some(value) = variable(name) {
                 sources.set(key, name, value);
@@ -115,6 +116,10 @@ impl Sources {
             "trusted_gateways" => {
                 (comma_list(&value).map(|list| config.trusted_gateways = list).is_ok(), gateways)
             }
+            "cors_origins" => (
+                comma_list(&value).map(|list| config.cors_origins = list).is_ok(),
+                "origins with commas between them, such as https://app.example.com; no paths, no `*`",
+            ),
             _ => {
                 config.data_dir = value.clone().into();
                 (true, "")

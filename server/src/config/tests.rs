@@ -93,6 +93,23 @@ fn gateways_come_from_the_file_or_from_a_variable_with_commas() {
 }
 
 #[test]
+fn origins_are_exact_and_https_unless_they_are_on_the_machine() {
+    let origins = |list: &str, more: &str| file(&format!("cors_origins = [{list}]\n{more}"));
+
+    let config = origins("\"https://app.example.com\", \"http://localhost:3000\"", "").unwrap();
+    assert_eq!(config.cors_origins.len(), 2);
+    for wrong in ["*", "null", "https://*.example.com", "https://app.example.com/"] {
+        let error = origins(&format!("\"{wrong}\""), "").unwrap_err();
+        assert!(error.starts_with(&format!("FILE: `cors_origins`: `{wrong}` is not allowed")), "{error}");
+    }
+    let plain = "\"http://app.example.com\"";
+    assert!(origins(plain, "").unwrap_err().contains("`cors_origins`: http://app.example.com is plain HTTP"));
+    assert!(origins(plain, "allow_plain_http = true").is_ok());
+    let variable = [("RAINCHECK_CORS_ORIGINS", "https://a.example,https://b.example")];
+    assert_eq!(read("", &variable, &Arguments::default()).unwrap().cors_origins.len(), 2);
+}
+
+#[test]
 fn an_unknown_key_is_an_error_that_names_file_key_and_what_there_is() {
     let error = file("[limits]\nrequest_bodi = 3").unwrap_err();
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use super::cors::CorsOrigin;
 use super::gateway::TrustedGateway;
 use crate::retry_after::Bounds;
 
@@ -17,6 +18,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// Gateways whose `X-MS-APIM-Referrer-Prefix` counts.
     pub trusted_gateways: Vec<TrustedGateway>,
+    /// Origins whose pages may call the public API.
+    pub cors_origins: Vec<CorsOrigin>,
     /// Whether `/openapi.json` and `/docs` are there.
     pub docs: bool,
     /// The media type of problems. Logic Apps reads only `application/json` as JSON for certain.
@@ -89,6 +92,7 @@ impl Default for HttpSettings {
             public_url: None,
             trusted_proxies: Vec::new(),
             trusted_gateways: Vec::new(),
+            cors_origins: Vec::new(),
             docs: true,
             error_media_type: ErrorMediaType::ProblemJson,
             wait_cap: Duration::from_secs(30),
