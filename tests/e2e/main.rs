@@ -2,6 +2,7 @@
 
 mod harness;
 
+mod aliases;
 mod architecture;
 mod autorest;
 mod binary;

@@ -57,7 +57,7 @@ pub(in crate::store) fn new(now: i64) -> NewOperation {
 }
 
 pub(super) fn idempotency(key: u8, content: u8) -> Option<Idempotency> {
-    Some(Idempotency { key: [key; 32], content: [content; 32] })
+    Some(Idempotency { key: [key; 32], former: Vec::new(), content: [content; 32] })
 }
 
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Json {
