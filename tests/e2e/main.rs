@@ -5,6 +5,7 @@ mod harness;
 mod aliases;
 mod architecture;
 mod autorest;
+mod azure_clients;
 mod binary;
 mod cli;
 mod connections;
