@@ -11,8 +11,10 @@ const START: &str = "/v1/actions/request-approval";
 const KEY: (&str, &str) = ("idempotency-key", "order-7");
 const TEXT: (&str, &str) = ("content-type", "text/plain");
 
+type Headers = &'static [(&'static str, &'static str)];
+
 /// Bodies that cannot be taken, from the first check that refuses them to the last.
-const BAD: [(&[(&str, &str)], &str, &str); 3] = [
+const BAD: [(Headers, &str, &str); 3] = [
     (&[TEXT], r#"{"subject":"other"}"#, "unsupported-media-type"),
     (&[], "{", "malformed-json"),
     (&[], "{}", "invalid-input"),
