@@ -2,6 +2,9 @@
 
 mod harness;
 
+#[path = "../callers/callers.rs"]
+mod callers;
+
 mod aliases;
 mod architecture;
 mod autorest;
@@ -12,6 +15,7 @@ mod connections;
 mod contract_errors;
 mod contract_start;
 mod contract_status;
+mod documented_callers;
 mod durability;
 mod least_privilege;
 mod logs;
