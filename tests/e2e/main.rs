@@ -22,6 +22,7 @@ mod logs;
 mod openapi;
 mod readme;
 mod replies;
+mod schemathesis;
 mod sdk;
 mod start;
 mod synced_first;
