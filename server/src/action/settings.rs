@@ -136,8 +136,8 @@ impl Settings {
     /// A name that the action had before; there may be several. Starts under it, links made under it and idempotency
     /// keys used under it go on to work; the document and every view show the new name only.
     ///
-    /// A handler that starts this action as a child has the name in its journal: such parents should have ended before
-    /// their child is renamed, or keep a version of their own.
+    /// A handler that starts this action as a child has the child's name in its journal, and does not find it there
+    /// under another: let parents that wait for such a child end before the rename.
     #[must_use]
     pub fn alias(mut self, former: impl Into<String>) -> Self {
         self.aliases.push(former.into());
