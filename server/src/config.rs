@@ -13,7 +13,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::auth::ApiKey;
-use crate::http::ErrorMediaType;
+use crate::http::{CorsOrigin, ErrorMediaType, TrustedGateway};
 
 mod check;
 mod connector;
@@ -57,6 +57,14 @@ pub struct Config {
     /// The proxies whose `Forwarded` and `X-Forwarded-*` headers count.
     #[serde(deserialize_with = "units::networks")]
     pub trusted_proxies: Vec<IpNet>,
+    /// The gateways whose `X-MS-APIM-Referrer-Prefix` header counts (`RAINCHECK_TRUSTED_GATEWAYS`, with commas
+    /// between them): where such a header lies within one of them, every URL in the answer begins with it.
+    #[serde(deserialize_with = "units::list")]
+    pub trusted_gateways: Vec<TrustedGateway>,
+    /// The origins whose pages may call the public API in a browser (`RAINCHECK_CORS_ORIGINS`, with commas between
+    /// them).
+    #[serde(deserialize_with = "units::list")]
+    pub cors_origins: Vec<CorsOrigin>,
     /// Whether `/openapi.json` and `/docs` are served.
     pub docs: bool,
     /// The media type of errors.
@@ -131,6 +139,8 @@ impl Default for Config {
             public_url: None,
             allow_plain_http: false,
             trusted_proxies: Vec::new(),
+            trusted_gateways: Vec::new(),
+            cors_origins: Vec::new(),
             docs: true,
             error_media_type: ErrorMediaType::ProblemJson,
             drain_time: Duration::from_secs(30),

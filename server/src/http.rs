@@ -22,10 +22,12 @@ mod access;
 mod body;
 mod call;
 mod cancel;
+mod cors;
 mod dice;
 mod document;
 mod events;
 mod front;
+mod gateway;
 mod hold;
 mod listen;
 mod location;
@@ -42,6 +44,8 @@ mod status;
 mod tests;
 mod view;
 
+pub use cors::{CorsOrigin, NotAnOrigin};
+pub use gateway::{NotAGateway, TrustedGateway};
 pub use settings::{ErrorMediaType, HttpLimits, HttpSettings, LONGEST_WAIT};
 
 use call::Call;

@@ -134,7 +134,7 @@ impl Operations {
         let limits = self.active_limits(action);
         match self.engine.submit(NewOperation { operation, input, idempotency, limits }).await? {
             Accepted::New(operation, _) => Ok(Started::New(operation)),
-            Accepted::Replayed(found) => Ok(Started::Replayed(found)),
+            Accepted::Replayed(found) => Ok(Started::Replayed(self.as_named_now(found))),
             Accepted::KeyReused => Err(StartError::KeyReused),
             Accepted::Full => Err(StartError::Full),
         }
@@ -154,7 +154,7 @@ impl Operations {
         let limits = self.active_limits(action);
         let (action, caller) = (Arc::clone(action.name()), Arc::clone(caller));
         match self.store.foresee(Candidate { action, caller, idempotency, limits }).await? {
-            Some(Accepted::Replayed(found)) => Ok(Some(found)),
+            Some(Accepted::Replayed(found)) => Ok(Some(self.as_named_now(found))),
             Some(Accepted::KeyReused) => Err(StartError::KeyReused),
             _ if self.is_draining() => Err(StartError::Draining),
             Some(Accepted::Full) => Err(StartError::Full),
@@ -167,7 +167,7 @@ impl Operations {
     /// # Errors
     /// If the store cannot be read.
     pub(crate) async fn read(&self, id: OperationId) -> Result<Option<Found>, StoreError> {
-        self.store.read(id).await
+        Ok(self.store.read(id).await?.map(|found| self.as_named_now(found)))
     }
 
     /// The operation once `enough` says so of it, or as it is at `until`, or when the server drains.
@@ -183,14 +183,14 @@ impl Operations {
         let mut watch = self.watch(id);
         let mut timeout = self.clock.sleep_until(until);
         loop {
-            let found = self.store.read(id).await?;
+            let found = self.read(id).await?;
             match &found {
                 Some(Found::Operation(operation)) if !enough(operation) && !self.is_draining() => {}
                 _ => return Ok(found),
             }
             tokio::select! {
                 () = watch.changed() => {}
-                () = &mut timeout => return self.store.read(id).await,
+                () = &mut timeout => return self.read(id).await,
             }
         }
     }
@@ -254,7 +254,9 @@ impl Operations {
         before: Option<Place>,
         max: usize,
     ) -> Result<Vec<Arc<Operation>>, StoreError> {
-        self.store.list(filter, before, max).await
+        let mut listed = self.store.list(filter, before, max).await?;
+        listed.iter_mut().for_each(|operation| self.name_as_now(operation));
+        Ok(listed)
     }
 
     /// A page of an operation's journal.
@@ -294,6 +296,29 @@ impl Operations {
     #[must_use]
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
+    }
+
+    // The store keeps the name that the action had at acceptance; nothing outside is to see more than one name.
+    fn as_named_now(&self, found: Found) -> Found {
+        match found {
+            Found::Operation(mut operation) => {
+                self.name_as_now(&mut operation);
+                Found::Operation(operation)
+            }
+            Found::Gone(mut tombstone) => {
+                if let Some(name) = self.registry.renamed(&tombstone.action) {
+                    Arc::make_mut(&mut tombstone).action = Arc::clone(name);
+                }
+                Found::Gone(tombstone)
+            }
+        }
+    }
+
+    fn name_as_now(&self, operation: &mut Arc<Operation>) {
+        if let Some(name) = self.registry.renamed(&operation.action) {
+            let operation = Arc::make_mut(operation);
+            Arc::make_mut(&mut operation.origin).action = Arc::clone(name);
+        }
     }
 
     fn active_limits(&self, action: &Registered) -> ActiveLimits {

@@ -334,6 +334,8 @@ fn http_settings(config: &Config) -> HttpSettings {
     HttpSettings {
         public_url: config.public_url.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        trusted_gateways: config.trusted_gateways.clone(),
+        cors_origins: config.cors_origins.clone(),
         docs: config.docs,
         error_media_type: config.error_media_type,
         wait_cap: config.polling.longest_wait,

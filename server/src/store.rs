@@ -123,6 +123,8 @@ pub struct Candidate {
 pub struct Idempotency {
     /// A hash over caller, action and key.
     pub key: [u8; 32],
+    /// The same over the names that the action had. They may be bound from then; only `key` is bound from now on.
+    pub former: Vec<[u8; 32]>,
     /// A keyed hash over the content, its order and spaces ignored.
     pub content: [u8; 32],
 }
@@ -263,8 +265,8 @@ pub trait Listener: Send + Sync + 'static {
 /// Which operations to list. An absent part lets everything through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// Of this action.
-    pub action: Option<String>,
+    /// Of one of these actions; of any, if there is none.
+    pub actions: Vec<String>,
     /// In this state.
     pub state: Option<State>,
     /// Started by this caller.

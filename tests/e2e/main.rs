@@ -2,8 +2,13 @@
 
 mod harness;
 
+#[path = "../callers/callers.rs"]
+mod callers;
+
+mod aliases;
 mod architecture;
 mod autorest;
+mod azure_clients;
 mod binary;
 mod cli;
 mod connections;
@@ -11,12 +16,14 @@ mod connector;
 mod contract_errors;
 mod contract_start;
 mod contract_status;
+mod documented_callers;
 mod durability;
 mod least_privilege;
 mod logs;
 mod openapi;
 mod readme;
 mod replies;
+mod schemathesis;
 mod sdk;
 mod start;
 mod synced_first;

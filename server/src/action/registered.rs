@@ -61,6 +61,11 @@ impl Registered {
         &self.name
     }
 
+    /// Its name, and those that it had.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        [&*self.name].into_iter().chain(self.settings.aliases.iter().map(String::as_str))
+    }
+
     /// How the server treats it.
     #[must_use]
     pub const fn settings(&self) -> &Settings {

@@ -12,6 +12,7 @@ use super::{Action, Registered};
 #[derive(Default)]
 pub struct Registry {
     actions: BTreeMap<Arc<str>, Arc<Registered>>,
+    aliases: BTreeMap<Arc<str>, Arc<Registered>>,
 }
 
 /// An action that cannot be registered.
@@ -24,6 +25,14 @@ pub enum RegistryError {
     /// The name is taken.
     #[error("action `{0}` is registered twice")]
     Twice(String),
+    /// A former name is taken, by an action or as a former name.
+    #[error("action `{action}`: the alias `{alias}` is taken already, as a name or as an alias")]
+    AliasTaken {
+        /// The action.
+        action: String,
+        /// The alias.
+        alias: String,
+    },
     /// A failure's HTTP status means something else to callers.
     #[error(
         "action `{action}`, failure `{code}`: status {status} is not one of 400, 402, 403, 412, 422, 424, 451"
@@ -81,16 +90,34 @@ impl Registry {
         let registered = Registered::new(action);
         check(&registered, shortest_retention)?;
         let name = Arc::clone(registered.name());
-        match self.actions.insert(Arc::clone(&name), Arc::new(registered)) {
-            None => Ok(()),
-            Some(_) => Err(RegistryError::Twice(name.to_string())),
+        if let Some(other) = self.find(&name) {
+            return Err(match *other.name() == name {
+                true => RegistryError::Twice(name.to_string()),
+                false => {
+                    RegistryError::AliasTaken { action: other.name().to_string(), alias: name.to_string() }
+                }
+            });
         }
+        let registered = Arc::new(registered);
+        self.actions.insert(Arc::clone(&name), Arc::clone(&registered));
+        for alias in &registered.settings().aliases {
+            if self.find(alias).is_some() {
+                return Err(RegistryError::AliasTaken { action: name.to_string(), alias: alias.clone() });
+            }
+            self.aliases.insert(alias.as_str().into(), Arc::clone(&registered));
+        }
+        Ok(())
     }
 
-    /// The action of that name.
+    /// The action that has that name, or had it.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&Arc<Registered>> {
-        self.actions.get(name)
+        self.actions.get(name).or_else(|| self.aliases.get(name))
+    }
+
+    /// The name that an action has now, if `name` is one that it had.
+    pub(crate) fn renamed(&self, name: &str) -> Option<&Arc<str>> {
+        self.aliases.get(name).map(|action| action.name())
     }
 
     /// All actions, by name.
@@ -98,10 +125,10 @@ impl Registry {
         self.actions.values()
     }
 
-    /// All names.
+    /// All names, former ones too.
     #[must_use]
     pub fn names(&self) -> Vec<Arc<str>> {
-        self.actions.keys().cloned().collect()
+        self.actions.keys().chain(self.aliases.keys()).cloned().collect()
     }
 }
 
@@ -124,6 +151,9 @@ fn check(action: &Registered, shortest_retention: Duration) -> Result<(), Regist
         if !matches!(status, 400 | 402 | 403 | 412 | 422 | 424 | 451) {
             return Err(RegistryError::FailureStatus { action: name(), code: code.clone(), status });
         }
+    }
+    if let Some(alias) = settings.aliases.iter().find(|alias| !is_name(alias)) {
+        return Err(RegistryError::Name(alias.clone()));
     }
     for event in &settings.events {
         if !is_name(&event.name) {

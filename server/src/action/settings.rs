@@ -29,6 +29,8 @@ pub struct Settings {
     pub summary: String,
     /// What it does, in some sentences.
     pub description: String,
+    /// The names that it had before, oldest first.
+    pub aliases: Vec<String>,
     /// The version of the handler, recorded with each operation.
     pub version: u32,
     /// The events that its operations take.
@@ -102,6 +104,7 @@ impl Default for Settings {
         Self {
             summary: String::new(),
             description: String::new(),
+            aliases: Vec::new(),
             version: 1,
             events: Vec::new(),
             failures: BTreeMap::new(),
@@ -130,6 +133,17 @@ impl Settings {
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
+        self
+    }
+
+    /// A name that the action had before; there may be several. Starts under it, links made under it and idempotency
+    /// keys used under it go on to work; the document and every view show the new name only.
+    ///
+    /// A handler that starts this action as a child has the child's name in its journal, and does not find it there
+    /// under another: let parents that wait for such a child end before the rename.
+    #[must_use]
+    pub fn alias(mut self, former: impl Into<String>) -> Self {
+        self.aliases.push(former.into());
         self
     }
 

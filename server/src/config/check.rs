@@ -121,6 +121,16 @@ impl Config {
                 ));
             }
         }
+        for origin in &self.cors_origins {
+            // Whoever can change a page on its way would call with the page's key.
+            let plain = origin.url().scheme() == "http" && !host_is_loopback(origin.url());
+            if plain && !self.allow_plain_http {
+                let problem = format!(
+                    "{origin} is plain HTTP; allowed: https, or http together with `allow_plain_http`"
+                );
+                mistakes.push(("cors_origins", problem));
+            }
+        }
         if self.listen == self.admin_listen && self.listen.port() != 0 {
             mistakes.push((
                 "admin_listen",

@@ -11,6 +11,7 @@ use figment::value::Dict;
 use super::Config;
 use super::mistake::{ConfigError, Mistake, Origin};
 use super::secrets::{self, LinkKeys};
+use super::units::comma_list;
 use crate::auth::ApiKey;
 
 /// What arguments say; they win over the environment and the file.
@@ -63,6 +64,8 @@ impl Config {
             ("admin_listen", "RAINCHECK_ADMIN_LISTEN"),
             ("data_dir", "RAINCHECK_DATA_DIR"),
             ("public_url", "RAINCHECK_PUBLIC_URL"),
+            ("trusted_gateways", "RAINCHECK_TRUSTED_GATEWAYS"),
+            ("cors_origins", "RAINCHECK_CORS_ORIGINS"),
         ] {
             if let Some(value) = variable(name) {
                 sources.set(key, name, value);
@@ -101,12 +104,21 @@ impl Sources {
         self.mistakes.retain(|mistake| mistake.key != key);
         let config = &mut self.config;
         let address = "an address and a port, such as 127.0.0.1:8080 or [::1]:8080; port 0 takes a free one";
+        let gateways = "gateways with commas between them, such as https://gw.example.com/apim or \
+                        https://*.azure-apim.net";
         let (taken, allowed) = match key {
             "listen" => (value.parse().map(|address| config.listen = address).is_ok(), address),
             "admin_listen" => (value.parse().map(|address| config.admin_listen = address).is_ok(), address),
             "public_url" => (
                 value.parse().map(|url| config.public_url = Some(url)).is_ok(),
                 "an absolute URL, such as https://raincheck.example.com",
+            ),
+            "trusted_gateways" => {
+                (comma_list(&value).map(|list| config.trusted_gateways = list).is_ok(), gateways)
+            }
+            "cors_origins" => (
+                comma_list(&value).map(|list| config.cors_origins = list).is_ok(),
+                "origins with commas between them, such as https://app.example.com; no paths, no `*`",
             ),
             _ => {
                 config.data_dir = value.clone().into();

@@ -77,6 +77,39 @@ fn an_empty_variable_says_nothing() {
 }
 
 #[test]
+fn gateways_come_from_the_file_or_from_a_variable_with_commas() {
+    let toml = "trusted_gateways = [\"https://gw.example/apim\"]";
+    assert_eq!(file(toml).unwrap().trusted_gateways, ["https://gw.example/apim".parse().unwrap()]);
+
+    let variable = |value| read(toml, &[("RAINCHECK_TRUSTED_GATEWAYS", value)], &Arguments::default());
+    let gateways = variable("https://a.example, https://*.azure-apim.net/rc,").unwrap().trusted_gateways;
+    let shown: Vec<_> = gateways.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["https://a.example", "https://*.azure-apim.net/rc"]);
+    let error = variable("https://a.example;https://b.example").unwrap_err();
+    assert!(
+        error.starts_with("RAINCHECK_TRUSTED_GATEWAYS: `https://a.example;https://b.example`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn origins_are_exact_and_https_unless_they_are_on_the_machine() {
+    let origins = |list: &str, more: &str| file(&format!("cors_origins = [{list}]\n{more}"));
+
+    let config = origins("\"https://app.example.com\", \"http://localhost:3000\"", "").unwrap();
+    assert_eq!(config.cors_origins.len(), 2);
+    for wrong in ["*", "null", "https://*.example.com", "https://app.example.com/"] {
+        let error = origins(&format!("\"{wrong}\""), "").unwrap_err();
+        assert!(error.starts_with(&format!("FILE: `cors_origins`: `{wrong}` is not allowed")), "{error}");
+    }
+    let plain = "\"http://app.example.com\"";
+    assert!(origins(plain, "").unwrap_err().contains("`cors_origins`: http://app.example.com is plain HTTP"));
+    assert!(origins(plain, "allow_plain_http = true").is_ok());
+    let variable = [("RAINCHECK_CORS_ORIGINS", "https://a.example,https://b.example")];
+    assert_eq!(read("", &variable, &Arguments::default()).unwrap().cors_origins.len(), 2);
+}
+
+#[test]
 fn an_unknown_key_is_an_error_that_names_file_key_and_what_there_is() {
     let error = file("[limits]\nrequest_bodi = 3").unwrap_err();
 
@@ -123,6 +156,14 @@ fn a_wrong_value_is_an_error_that_names_file_key_and_what_is_allowed() {
         (
             "trusted_proxies = [\"10.0.0.0/33\"]",
             "FILE: `trusted_proxies`: `10.0.0.0/33` is neither an address nor a network",
+        ),
+        (
+            "trusted_gateways = [\"http://gw.example\"]",
+            "FILE: `trusted_gateways`: `http://gw.example` is not allowed; allowed: https://HOST[:PORT][/PATH], or",
+        ),
+        (
+            "trusted_gateways = [\"https://*.net\"]",
+            "FILE: `trusted_gateways`: `https://*.net` is not allowed; allowed: ",
         ),
         (
             "[samples.submit_talk.moderation]\nodds = 1.5",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -82,6 +83,24 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
         })
     };
     texts.iter().map(network).collect()
+}
+
+/// Texts that each have a grammar of their own.
+pub(super) fn list<'de, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: FromStr<Err: fmt::Display>,
+    D: Deserializer<'de>,
+{
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| {
+        text.parse().map_err(|error| D::Error::custom(format!("`{text}` is not allowed; {error}")))
+    };
+    texts.iter().map(read).collect()
+}
+
+/// The same between commas, as in an environment variable.
+pub(super) fn comma_list<T: FromStr>(text: &str) -> Result<Vec<T>, T::Err> {
+    text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::parse).collect()
 }
 
 /// One of the two media types of errors.

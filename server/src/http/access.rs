@@ -59,6 +59,8 @@ pub(crate) async fn admit(
         Some(id) => app.operations.read(id).await?,
         None => None,
     };
+    // What was read is under the name that its action has now; links go on to have the one that it had.
+    let action = app.operations.registry().renamed(action).map_or(action, |name| name);
     match found {
         Some(Found::Operation(operation)) if &*operation.action == action => {
             if verdict == Verdict::Granted {

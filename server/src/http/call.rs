@@ -47,7 +47,7 @@ impl Call {
         settings: &'a HttpSettings,
         public_url: Option<&'a str>,
     ) -> Cow<'a, str> {
-        location::base(public_url, &settings.trusted_proxies, &self.connection, &self.headers)
+        location::base(settings, public_url, &self.connection, &self.headers)
     }
 
     /// The first value of a query parameter.

@@ -20,7 +20,7 @@ use super::call::Call;
 use super::location::Connection;
 use super::problem::{Occurrence, Problem};
 use super::settings::HttpLimits;
-use super::{App, routes};
+use super::{App, cors, routes};
 
 /// The answers of one listener.
 #[derive(Clone)]
@@ -97,6 +97,9 @@ impl Front {
             status = answer.status().as_u16(),
             "answered"
         );
+        if self.is_public {
+            cors::admit(&self.app.settings.cors_origins, &call.method, &call.headers, answer);
+        }
         let headers = answer.headers_mut();
         if let Ok(id) = HeaderValue::from_str(call.id()) {
             headers.insert(REQUEST_ID, id);

@@ -1,6 +1,8 @@
 //! Where this server is for whoever asked: the base of every URL in an answer. Pure.
 //!
-//! From the configured `public_url`; else from what a trusted proxy says; else from the connection's own address.
+//! From what a trusted gateway says; else from the configured `public_url`; else from what a trusted proxy says; else
+//! from the connection's own address. The gateway comes first because its callers have no credential for any other
+//! address: a URL of our own would be asked without one.
 //! Never from `Host` alone: whoever sends a request chooses that, and a `Location` made of it would send the next
 //! request, with its token, to a place of the sender's choice.
 
@@ -9,8 +11,10 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use http::uri::Authority;
-use ipnet::IpNet;
 use url::Url;
+
+use super::gateway;
+use super::settings::HttpSettings;
 
 /// The two ends of a connection.
 #[derive(Debug, Clone)]
@@ -29,16 +33,18 @@ impl Connection {
 
 /// The base of the server's URLs, without a slash at its end.
 pub(crate) fn base<'a>(
+    settings: &HttpSettings,
     public_url: Option<&'a str>,
-    trusted_proxies: &[IpNet],
     connection: &'a Connection,
     headers: &HeaderMap,
 ) -> Cow<'a, str> {
+    if let Some(prefix) = gateway::prefix(&settings.trusted_gateways, headers) {
+        return Cow::Owned(prefix);
+    }
     if let Some(public_url) = public_url {
         return Cow::Borrowed(public_url);
     }
-    if !trusted_proxies.is_empty()
-        && trusted_proxies.iter().any(|net| net.contains(&connection.peer))
+    if settings.trusted_proxies.iter().any(|net| net.contains(&connection.peer))
         && let Some(forwarded) = forwarded(headers)
     {
         return Cow::Owned(forwarded);
@@ -108,8 +114,12 @@ mod tests {
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
             .collect();
-        let trusted: Vec<IpNet> = trusted.split_whitespace().map(|net| net.parse().unwrap()).collect();
-        base(public_url, &trusted, &connection, &headers).into_owned()
+        let settings = HttpSettings {
+            trusted_proxies: trusted.split_whitespace().map(|net| net.parse().unwrap()).collect(),
+            trusted_gateways: vec!["https://gw.example".parse().unwrap()],
+            ..HttpSettings::default()
+        };
+        base(&settings, public_url, &connection, &headers).into_owned()
     }
 
     #[test]
@@ -119,6 +129,18 @@ mod tests {
         assert_eq!(base_for(Some("https://a.example/rc"), "10.0.0.0/8", &headers), "https://a.example/rc");
         assert_eq!(base_of(&"https://a.example/rc/?x#y".parse().unwrap()), "https://a.example/rc");
         assert_eq!(base_of(&"https://a.example".parse().unwrap()), "https://a.example");
+    }
+
+    #[test]
+    fn a_trusted_gateway_counts_before_the_configured_url() {
+        let gateway = ("x-ms-apim-referrer-prefix", "https://gw.example/apim/rc");
+        let other = ("x-ms-apim-referrer-prefix", "https://evil.example/apim/rc");
+
+        let public_url = Some("https://a.example");
+        assert_eq!(base_for(public_url, "", &[gateway]), "https://gw.example/apim/rc");
+        assert_eq!(base_for(public_url, "", &[other]), "https://a.example");
+        assert_eq!(base_for(public_url, "", &[gateway, other]), "https://a.example");
+        assert_eq!(base_for(None, "", &[other]), "http://127.0.0.1:8080");
     }
 
     #[test]
@@ -166,9 +188,9 @@ mod tests {
     #[test]
     fn an_ipv6_address_is_written_as_urls_want_it() {
         let connection = Connection::plain("[::1]:80".parse().unwrap(), "[::1]:5".parse().unwrap());
-        assert_eq!(base(None, &[], &connection, &HeaderMap::new()), "http://[::1]:80");
+        assert_eq!(base(&HttpSettings::default(), None, &connection, &HeaderMap::new()), "http://[::1]:80");
 
         let mapped = Connection::plain("[::ffff:127.0.0.1]:80".parse().unwrap(), "[::1]:5".parse().unwrap());
-        assert_eq!(base(None, &[], &mapped, &HeaderMap::new()), "http://127.0.0.1:80");
+        assert_eq!(base(&HttpSettings::default(), None, &mapped, &HeaderMap::new()), "http://127.0.0.1:80");
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use url::Url;
 
+use super::cors::CorsOrigin;
+use super::gateway::TrustedGateway;
 use crate::retry_after::Bounds;
 
 /// How the server speaks HTTP.
@@ -14,6 +16,10 @@ pub struct HttpSettings {
     pub public_url: Option<Url>,
     /// Peers whose `Forwarded` and `X-Forwarded-*` count.
     pub trusted_proxies: Vec<IpNet>,
+    /// Gateways whose `X-MS-APIM-Referrer-Prefix` counts.
+    pub trusted_gateways: Vec<TrustedGateway>,
+    /// Origins whose pages may call the public API.
+    pub cors_origins: Vec<CorsOrigin>,
     /// Whether `/openapi.json` and `/docs` are there.
     pub docs: bool,
     /// The media type of problems. Logic Apps reads only `application/json` as JSON for certain.
@@ -85,6 +91,8 @@ impl Default for HttpSettings {
         Self {
             public_url: None,
             trusted_proxies: Vec::new(),
+            trusted_gateways: Vec::new(),
+            cors_origins: Vec::new(),
             docs: true,
             error_media_type: ErrorMediaType::ProblemJson,
             wait_cap: Duration::from_secs(30),

@@ -44,9 +44,10 @@ pub(crate) async fn start<B: Buf, E>(
     let secret = &app.content_secret;
     let wanted = key.is_some().then_some(secret);
     let Input { content, value } = Input::read(&call, body, wanted, |input| action.validate(input));
-    let idempotency = key.zip(content).map(|(key, content)| Idempotency {
-        key: secret.start_key(caller.name(), action.name(), &key),
-        content,
+    let idempotency = key.zip(content).map(|(key, content)| {
+        let under = |name: &str| secret.start_key(caller.name(), name, &key);
+        let former = action.settings().aliases.iter().map(|name| under(name)).collect();
+        Idempotency { key: under(action.name()), former, content }
     });
     let (operation, replayed) = accept(&app, &call, &caller, &action, value, idempotency).await?;
 
@@ -67,7 +68,8 @@ pub(crate) fn find(app: &App, action: &str) -> Result<Arc<Registered>, Problem> 
 // Which further links the caller asks for. Checked before anything is accepted.
 fn permitted(call: &Call, caller: &Caller, action: &Registered) -> Result<Vec<Right>, Problem> {
     let forbidden = |detail: String| Err(Problem::new(ProblemCode::Forbidden, detail));
-    if !caller.may_start(action.name()) {
+    // A key that was made for the action under a name that it had is still a key for it.
+    if !action.names().any(|name| caller.may_start(name)) {
         return forbidden(format!("the key may not start `{}`", action.name()));
     }
     let asked = call.parameter("links").unwrap_or_default();

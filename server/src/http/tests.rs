@@ -2,6 +2,7 @@
 
 mod access;
 mod connections;
+mod cors;
 mod errors;
 mod events;
 mod idempotency;

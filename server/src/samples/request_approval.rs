@@ -16,7 +16,8 @@ pub struct ApprovalInput {
     pub subject: String,
     /// How many seconds to wait for the decision; three days if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, minimum = 1, value_type = Option<u32>)]
+    // `int32`, which utoipa would say of it, ends at half of what is taken.
+    #[schema(nullable = false, minimum = 1, maximum = 4_294_967_295_u64, value_type = Option<u32>, format = Int64)]
     pub timeout_seconds: Option<NonZeroU32>,
 }
 

@@ -65,6 +65,7 @@ macro_rules! store_conformance {
                 an_accepted_operation_is_readable_at_once,
                 the_same_id_again_is_a_replay,
                 the_same_key_and_content_again_is_a_replay,
+                a_key_that_was_bound_under_a_former_name_is_a_replay,
                 one_of_many_concurrent_accepts_with_one_key_is_new,
                 a_key_with_other_content_is_refused,
                 a_key_is_bound_only_by_an_accepted_start,

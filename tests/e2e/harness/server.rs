@@ -1,6 +1,7 @@
 //! A server in this process, on free ports and a directory of its own.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use raincheck_server::auth::ApiKey;
@@ -32,7 +33,7 @@ pub(crate) struct TestServer {
     public: String,
     management: String,
     running: Option<Running>,
-    directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 struct Running {
@@ -47,7 +48,7 @@ type Register = Box<dyn FnOnce(ServerBuilder, &Config) -> ServerBuilder + Send>;
 pub(crate) struct Setup {
     config: Config,
     actions: Register,
-    directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 impl Setup {
@@ -62,8 +63,15 @@ impl Setup {
                 let talk = SubmitTalk::from(&config.samples.submit_talk);
                 builder.license("MIT OR Apache-2.0").action(talk).action(RequestApproval).action(Countdown)
             }),
-            directory: TempDir::new().expect("a temporary directory"),
+            directory: Arc::new(TempDir::new().expect("a temporary directory")),
         }
+    }
+
+    /// The same on the data of another server, which must have stopped when this one starts, and with its key.
+    pub(crate) fn after(server: &TestServer) -> Self {
+        let directory = Arc::clone(&server.directory);
+        let key = ApiKey::parse(&server.key).expect("a key");
+        Self { directory, ..Self::new() }.config(|config| config.root_key = Some(key))
     }
 
     /// Changes the configuration.

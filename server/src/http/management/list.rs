@@ -16,6 +16,7 @@ use super::super::status::json;
 use super::super::view;
 use super::unusable;
 use super::views::{OperationPage, Summary};
+use crate::action::Registry;
 use crate::auth::Caller;
 use crate::operation::{OperationId, State};
 use crate::store::{Filter, Place};
@@ -27,7 +28,7 @@ const LONGEST_PAGE: usize = 200;
 /// A page of operations.
 pub(crate) async fn list(call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
     require(&app, &call, Caller::may_observe).await?;
-    let filter = filter(&call)?;
+    let filter = filter(&call, app.operations.registry())?;
     let before = match call.parameter("cursor") {
         Some(cursor) => Some(read_cursor(&cursor).ok_or_else(|| unusable("cursor", "a page's `next`"))?),
         None => None,
@@ -48,7 +49,7 @@ pub(crate) async fn list(call: Arc<Call>, app: Arc<App>) -> Result<Response, Pro
     Ok(json(StatusCode::OK, view::json(&OperationPage { operations, next })))
 }
 
-fn filter(call: &Call) -> Result<Filter, Problem> {
+fn filter(call: &Call, registry: &Registry) -> Result<Filter, Problem> {
     let text =
         |name| call.parameter(name).filter(|value| !value.is_empty()).map(std::borrow::Cow::into_owned);
     let time = |name| match text(name) {
@@ -62,8 +63,13 @@ fn filter(call: &Call) -> Result<Filter, Problem> {
         Some(word) => Some(state(&word).ok_or_else(|| unusable("status", "a status, such as `Running`"))?),
         None => None,
     };
+    // By whichever name: what was started before the action was renamed is still under the one that it had.
+    let actions = text("action").map_or_else(Vec::new, |name| match registry.find(&name) {
+        Some(action) => action.names().map(str::to_owned).collect(),
+        None => vec![name],
+    });
     Ok(Filter {
-        action: text("action"),
+        actions,
         state,
         caller: text("caller"),
         tracking_id: text("clientTrackingId"),

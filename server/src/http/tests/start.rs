@@ -189,3 +189,34 @@ async fn the_public_url_leads_every_url() {
     let missing = world.get("/nowhere").await;
     assert_eq!(missing.json()["type"], "https://a.example/rc/problems/not-found");
 }
+
+#[tokio::test]
+async fn a_trusted_gateway_leads_every_url() {
+    let settings = HttpSettings {
+        public_url: Some("https://a.example".parse().unwrap()),
+        trusted_gateways: vec!["https://*.gw.example/apim".parse().unwrap()],
+        ..HttpSettings::default()
+    };
+    let world = World::with(settings, Limits::default()).await;
+    let base = "https://eu-1.gw.example/apim/rc-1";
+    let through = [("x-ms-apim-referrer-prefix", base)];
+
+    let url = "/v1/actions/request-approval?links=event:decision";
+    let answer = world.post(url, &through, r#"{"subject":"x"}"#).await;
+
+    let root = format!("{base}/v1/actions/request-approval/operations/");
+    assert!(answer.header("location").starts_with(&root), "{answer:?}");
+    assert!(answer.header("operation-location").starts_with(&root), "{answer:?}");
+    let event = answer.json()["links"]["event:decision"].as_str().unwrap_or_default().to_owned();
+    assert!(event.starts_with(&root), "{answer:?}");
+    let path = answer.header("location").strip_prefix(base).unwrap().to_owned();
+    let poll = world.call(Method::GET, &path, &through, "").await;
+    assert_eq!(poll.header("location"), answer.header("location"));
+    let missing = world.call(Method::GET, "/nowhere", &through, "").await;
+    assert_eq!(missing.json()["type"], format!("{base}/problems/not-found"));
+
+    let stranger = world.post(url, &[("x-ms-apim-referrer-prefix", "https://evil.example/apim")], "{}").await;
+    assert_eq!(stranger.json()["type"], "https://a.example/problems/invalid-input");
+    let direct = world.get(&path).await;
+    assert!(direct.header("location").starts_with("https://a.example/v1/"), "{direct:?}");
+}

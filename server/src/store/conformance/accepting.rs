@@ -60,6 +60,36 @@ pub async fn the_same_key_and_content_again_is_a_replay(factory: &impl Factory) 
     assert_eq!(store.read(second.operation.id).await.expect("the store works"), None);
 }
 
+/// An action that was renamed still knows its keys, and binds none under an old name.
+pub async fn a_key_that_was_bound_under_a_former_name_is_a_replay(factory: &impl Factory) {
+    let store = factory.open().await;
+    let (bound, _) = accept(&*store, NewOperation { idempotency: idempotency(1, 1), ..new(1) }).await;
+    let renamed = |content| {
+        let now = idempotency(2, content).expect("it is one");
+        Some(Idempotency { former: vec![[7; 32], [1; 32]], ..now })
+    };
+
+    for (content, is_same) in [(1, true), (2, false)] {
+        let again = NewOperation { idempotency: renamed(content), ..new(3) };
+        let answers = [
+            Some(store.accept(again.clone()).await.expect("the store works")),
+            foresee(&*store, renamed(content), NO_LIMITS).await,
+        ];
+        for answer in answers {
+            match answer {
+                Some(Accepted::Replayed(Found::Operation(found))) if is_same => {
+                    assert_eq!(found.id, bound.id)
+                }
+                Some(Accepted::KeyReused) if !is_same => {}
+                other => panic!("content {content}: {other:?}"),
+            }
+        }
+    }
+    // Nothing was bound by being asked.
+    accept(&*store, NewOperation { idempotency: idempotency(2, 2), ..new(4) }).await;
+    accept(&*store, NewOperation { idempotency: idempotency(7, 2), ..new(5) }).await;
+}
+
 /// However many callers send one key at once, one operation starts, and everybody is told of it.
 pub async fn one_of_many_concurrent_accepts_with_one_key_is_new(factory: &impl Factory) {
     let store = factory.open().await;

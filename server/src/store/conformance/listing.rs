@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::Factory;
-use super::sample::{NO_LIMITS, accept, append, at, end, new, origin, problem, published, read, succeeded};
+use super::sample::{
+    ACTION, NO_LIMITS, accept, append, at, end, new, origin, problem, published, read, succeeded,
+};
 use crate::operation::{Operation, OperationId, Outcome, State};
 use crate::store::{Filter, Place, Store};
 
@@ -84,7 +86,11 @@ pub async fn each_part_of_a_filter_lets_only_its_own_through(factory: &impl Fact
     let any = Filter::default;
     for (filter, expected) in [
         (any(), vec![failed, other, plain]),
-        (Filter { action: Some("other".to_owned()), ..any() }, vec![other]),
+        (Filter { actions: vec!["other".to_owned()], ..any() }, vec![other]),
+        (
+            Filter { actions: vec!["other".to_owned(), ACTION.to_owned()], ..any() },
+            vec![failed, other, plain],
+        ),
         (Filter { caller: Some("you".to_owned()), ..any() }, vec![other]),
         (Filter { tracking_id: Some("other".to_owned()), ..any() }, vec![other]),
         (Filter { traceparent: Some("00-other".to_owned()), ..any() }, vec![other]),
@@ -95,7 +101,7 @@ pub async fn each_part_of_a_filter_lets_only_its_own_through(factory: &impl Fact
         (Filter { updated_from: Some(at(300)), ..any() }, vec![failed]),
         (Filter { updated_before: Some(at(300)), ..any() }, vec![other, plain]),
         (Filter { state: Some(State::NotStarted), created_from: Some(at(20)), ..any() }, vec![other]),
-        (Filter { action: Some("none".to_owned()), ..any() }, vec![]),
+        (Filter { actions: vec!["none".to_owned()], ..any() }, vec![]),
     ] {
         assert_eq!(list(&*store, filter.clone(), None, 100).await, expected, "{filter:?}");
     }

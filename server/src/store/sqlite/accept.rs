@@ -21,8 +21,13 @@ impl Write for NewOperation {
         // A replay is answered even when nothing new is accepted, so the key comes before the limits.
         let full = tx.memory.is_full(&operation.action, &operation.caller, *limits);
         if let Some(idempotency) = idempotency
+            && let Some(accepted) = replay_former(tx.connection, idempotency)?
+        {
+            return Ok(accepted);
+        }
+        if let Some(idempotency) = idempotency
             && (full || !remember(tx.connection, idempotency, id)?)
-            && let Some(accepted) = replay(tx.connection, idempotency)?
+            && let Some(accepted) = replay(tx.connection, &idempotency.key, idempotency)?
         {
             return Ok(accepted);
         }
@@ -62,10 +67,13 @@ impl Write for Candidate {
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Option<Accepted>, StoreError> {
         let Self { action, caller, idempotency, limits } = self;
-        if let Some(idempotency) = idempotency
-            && let Some(accepted) = replay(tx.connection, idempotency)?
-        {
-            return Ok(Some(accepted));
+        if let Some(idempotency) = idempotency {
+            if let Some(accepted) = replay_former(tx.connection, idempotency)? {
+                return Ok(Some(accepted));
+            }
+            if let Some(accepted) = replay(tx.connection, &idempotency.key, idempotency)? {
+                return Ok(Some(accepted));
+            }
         }
         Ok(tx.memory.is_full(action, caller, *limits).then_some(Accepted::Full))
     }
@@ -77,7 +85,7 @@ fn remember(
     idempotency: &Idempotency,
     operation: OperationId,
 ) -> rusqlite::Result<bool> {
-    let Idempotency { key, content } = idempotency;
+    let Idempotency { key, former: _, content } = idempotency;
     let added = connection
         .prepare_cached(
             "INSERT INTO idempotency (key, content, operation) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
@@ -86,11 +94,25 @@ fn remember(
     Ok(added == 1)
 }
 
+/// What the key answers if it is bound under a name that the action had.
+fn replay_former(connection: &Connection, idempotency: &Idempotency) -> Result<Option<Accepted>, StoreError> {
+    for key in &idempotency.former {
+        if let Some(accepted) = replay(connection, key, idempotency)? {
+            return Ok(Some(accepted));
+        }
+    }
+    Ok(None)
+}
+
 /// What a key that is bound answers.
-fn replay(connection: &Connection, idempotency: &Idempotency) -> Result<Option<Accepted>, StoreError> {
+fn replay(
+    connection: &Connection,
+    key: &[u8; 32],
+    idempotency: &Idempotency,
+) -> Result<Option<Accepted>, StoreError> {
     let bound = connection
         .prepare_cached("SELECT content, operation FROM idempotency WHERE key = ?1")?
-        .query_row([idempotency.key], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?)))
+        .query_row([key], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?)))
         .optional()?;
     let Some((content, operation)) = bound else { return Ok(None) };
     if content != idempotency.content {

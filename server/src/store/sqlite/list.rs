@@ -31,7 +31,7 @@ macro_rules! scan {
             " FROM operation WHERE ",
             $range,
             " AND created_at <= :before_at AND created_at >= :end_at AND phase < :tombstone \
-             AND (:action IS NULL OR action = :action) \
+             AND (:actions IS NULL OR action IN (SELECT value FROM json_each(:actions))) \
              AND (:state IS NULL OR state = :state) \
              AND (:caller IS NULL OR caller = :caller) \
              AND (:tracking_id IS NULL OR tracking_id = :tracking_id) \
@@ -99,7 +99,7 @@ impl List {
         keys: Range<Key>,
     ) -> Result<Vec<Arc<Operation>>, StoreError> {
         let Filter {
-            action,
+            actions,
             state,
             caller,
             tracking_id,
@@ -116,7 +116,7 @@ impl List {
             ":end_at": keys.end.at,
             ":end": keys.end.id,
             ":tombstone": TOMBSTONE,
-            ":action": action,
+            ":actions": (!actions.is_empty()).then(|| serde_json::Value::from(actions.as_slice()).to_string()),
             ":state": state.map(number),
             ":caller": caller,
             ":tracking_id": tracking_id,
