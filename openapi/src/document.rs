@@ -3,7 +3,7 @@
 //! The document is written as JSON rather than with utoipa's builders: those have no place for a header that is
 //! required, and OpenAPI's own words are what a reader of this code knows. The schemas are utoipa's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value, json};
@@ -178,19 +178,31 @@ pub fn document(settings: &DocumentSettings, actions: &[ActionDescription]) -> R
     let tags: Vec<_> = actions.iter().map(|action| tag(action)).collect();
     let (paths, security) = operations.finish();
     let mut shared = responses::shared(&settings.error_media_type);
-    let used = Value::Object(paths.clone()).to_string();
-    shared.retain(|name, _| used.contains(&format!("\"#/components/responses/{name}\"")));
+    let used = answers(&paths);
+    shared.retain(|name, _| used.contains(name.as_str()));
     let mut document = json!({
         "openapi": "3.1.0",
         "info": info(settings),
         "servers": [{"url": settings.server_url.as_deref().unwrap_or("/")}],
         "tags": tags,
-        "paths": paths,
-        "components": {"schemas": schemas.finish(), "responses": shared, "securitySchemes": security},
+        "components": {"responses": shared, "securitySchemes": security},
     });
+    // Not within `json!`, which copies what it is given: these are large.
+    document["components"]["schemas"] = schemas.finish().into();
+    document["paths"] = paths.into();
     // Whether serde_json keeps the order of members is up to the other crates of a build; the document is not.
     document.sort_all_objects();
     Ok(document)
+}
+
+/// The names of the shared answers that operations refer to.
+fn answers(paths: &Map<String, Value>) -> BTreeSet<&str> {
+    let operations = paths.values().filter_map(Value::as_object).flat_map(Map::values);
+    let answers =
+        operations.filter_map(|operation| operation.get("responses")?.as_object()).flat_map(Map::values);
+    answers
+        .filter_map(|answer| answer.get("$ref")?.as_str()?.strip_prefix("#/components/responses/"))
+        .collect()
 }
 
 fn info(settings: &DocumentSettings) -> Value {

@@ -52,18 +52,20 @@ impl<'a> Operations<'a> {
         let monitor = self.monitor(action, schemas, &ids);
         let cancel = self.cancel(action, &ids);
         let parameters = json!([operation_id()]);
-        self.paths.insert(paths::start(&action.name), json!({"post": start}));
+        self.paths.insert(paths::start(&action.name), object([("post", start)]));
         self.paths.insert(
             paths::operation(&action.name, "{id}"),
-            json!({"parameters": parameters, "get": status, "delete": cancel}),
+            object([("parameters", parameters.clone()), ("get", status), ("delete", cancel)]),
         );
-        self.paths
-            .insert(paths::monitor(&action.name, "{id}"), json!({"parameters": parameters, "get": monitor}));
+        self.paths.insert(
+            paths::monitor(&action.name, "{id}"),
+            object([("parameters", parameters.clone()), ("get", monitor)]),
+        );
         for ((event, schema), id) in action.events.iter().zip(&schemas.events).zip(&ids.events) {
             let send = self.send(action, &event.name, event.many, schema, id);
             self.paths.insert(
                 paths::event(&action.name, "{id}", &event.name),
-                json!({"parameters": parameters, "post": send}),
+                object([("parameters", parameters.clone()), ("post", send)]),
             );
         }
     }
@@ -143,7 +145,7 @@ impl<'a> Operations<'a> {
         ]);
         let with_outcome = ["Location", "Operation-Location", "Preference-Applied", "Idempotent-Replayed"];
         responses.outcomes(&action.failures, &schemas.problem, self.headers(action, &[], &with_outcome));
-        json!({
+        let mut operation = json!({
             "operationId": ids.start,
             "tags": [action.name],
             "summary": summary,
@@ -151,9 +153,10 @@ impl<'a> Operations<'a> {
             "security": self.security(&[BEARER, KEY_HEADER]),
             "parameters": parameters,
             "requestBody": {"required": true, "content": {"application/json": content}},
-            "responses": responses.finish(media_type),
             "x-ms-long-running-operation": true,
-        })
+        });
+        operation["responses"] = responses.finish(media_type).into();
+        operation
     }
 
     fn status(&mut self, action: &ActionDescription, schemas: &ActionSchemas, ids: &Ids) -> Value {
@@ -183,7 +186,7 @@ impl<'a> Operations<'a> {
         responses.problems(&READ_PROBLEMS);
         let with_outcome = self.headers(action, &[], &["Preference-Applied"]);
         responses.outcomes(&action.failures, &schemas.problem, with_outcome);
-        json!({
+        let mut operation = json!({
             "operationId": ids.status,
             "tags": [action.name],
             "summary": format!("Status and outcome of {}", action.name),
@@ -192,8 +195,9 @@ impl<'a> Operations<'a> {
                             operation stays the same until its retention is over (410).",
             "security": self.security(&[STATUS_LINK, BEARER, KEY_HEADER]),
             "parameters": [self.prefer("until the status shows something new, or the operation has ended"), if_none_match()],
-            "responses": responses.finish(media_type),
-        })
+        });
+        operation["responses"] = responses.finish(media_type).into();
+        operation
     }
 
     fn monitor(&mut self, action: &ActionDescription, schemas: &ActionSchemas, ids: &Ids) -> Value {
@@ -214,7 +218,7 @@ impl<'a> Operations<'a> {
             ),
         );
         responses.problems(&READ_PROBLEMS);
-        json!({
+        let mut operation = json!({
             "operationId": ids.monitor,
             "tags": [action.name],
             "summary": format!("Status monitor of {}", action.name),
@@ -225,8 +229,9 @@ impl<'a> Operations<'a> {
                 self.prefer("until the status differs from the one in `If-None-Match`, or else shows something new"),
                 if_none_match(),
             ],
-            "responses": responses.finish(media_type),
-        })
+        });
+        operation["responses"] = responses.finish(media_type).into();
+        operation
     }
 
     fn cancel(&mut self, action: &ActionDescription, ids: &Ids) -> Value {
@@ -252,14 +257,15 @@ impl<'a> Operations<'a> {
         } else {
             "An operator may do this, and whoever has a cancel link."
         };
-        json!({
+        let mut operation = json!({
             "operationId": ids.cancel,
             "tags": [action.name],
             "summary": format!("Cancel {}", action.name),
             "description": format!("Asks the operation to stop. {who}"),
             "security": self.security(&[CANCEL_LINK, BEARER, KEY_HEADER]),
-            "responses": responses.finish(media_type),
-        })
+        });
+        operation["responses"] = responses.finish(media_type).into();
+        operation
     }
 
     fn send(
@@ -298,7 +304,7 @@ impl<'a> Operations<'a> {
             responses.problems(&[P::EventAlreadySent]);
             "A link delivers one; the same body again changes nothing."
         };
-        json!({
+        let mut operation = json!({
             "operationId": id,
             "tags": [action.name],
             "summary": format!("Send the event {event}"),
@@ -307,8 +313,9 @@ impl<'a> Operations<'a> {
             "security": self.security(&[EVENT_LINK, BEARER, KEY_HEADER]),
             "parameters": [idempotency_key()],
             "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},
-            "responses": responses.finish(media_type),
-        })
+        });
+        operation["responses"] = responses.finish(media_type).into();
+        operation
     }
 
     fn headers(&self, action: &ActionDescription, required: &[&str], optional: &[&str]) -> Value {
@@ -344,6 +351,11 @@ const READ_PROBLEMS: [P; 10] = [
     P::Draining,
     P::StoreUnavailable,
 ];
+
+/// `json!` copies what it is given; these are large.
+fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
+    members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Map<_, _>>().into()
+}
 
 fn start_description(action: &ActionDescription) -> String {
     let about =

@@ -332,13 +332,12 @@ fn rewrite(schema: &mut Value, renamed: &dyn Fn(&str) -> Option<String>) {
 }
 
 fn closure<'a>(mut names: BTreeSet<String>, schema: impl Fn(&str) -> Option<&'a Value>) -> BTreeSet<String> {
-    loop {
-        let before = names.len();
-        let mut more = names.clone();
-        names.iter().filter_map(|name| schema(name)).for_each(|schema| references(schema, &mut more));
-        names = more;
-        if names.len() == before {
-            return names;
-        }
+    let mut added = names.clone();
+    while !added.is_empty() {
+        let mut more = BTreeSet::new();
+        added.iter().filter_map(|name| schema(name)).for_each(|schema| references(schema, &mut more));
+        added = more.difference(&names).cloned().collect();
+        names.extend(added.iter().cloned());
     }
+    names
 }
