@@ -21,8 +21,8 @@ async function send(method, url, body) {
 }
 
 const ends = {
-  succeeds: { seconds: 2.5, steps: 5 },
-  fails: { seconds: 2.5, steps: 5, fail: "out-of-paper" },
+  succeeds: { seconds: 4.5, steps: 5 },
+  fails: { seconds: 4.5, steps: 5, fail: "out-of-paper" },
   "is-canceled": { seconds: 60, steps: 5 },
 };
 

@@ -20,8 +20,8 @@ BASE = sys.argv[1]
 UNTOLD = 30
 ROADS = {"operation-location": OperationResourcePolling, "location": LocationPolling}
 ENDS = {
-    "succeeds": {"seconds": 2.5, "steps": 5},
-    "fails": {"seconds": 2.5, "steps": 5, "fail": "out-of-paper"},
+    "succeeds": {"seconds": 4.5, "steps": 5},
+    "fails": {"seconds": 4.5, "steps": 5, "fail": "out-of-paper"},
     "is-canceled": {"seconds": 60, "steps": 5},
 }
 

@@ -129,8 +129,8 @@ async fn follow(base: Url, end: &str, input: Value) -> Fallible<Value> {
 async fn main() -> Fallible<()> {
     let base: Url = std::env::args().nth(1).ok_or("usage: azure-follow BASE_URL")?.parse()?;
     let ends = [
-        ("succeeds", json!({ "seconds": 2.5, "steps": 5 })),
-        ("fails", json!({ "seconds": 2.5, "steps": 5, "fail": "out-of-paper" })),
+        ("succeeds", json!({ "seconds": 4.5, "steps": 5 })),
+        ("fails", json!({ "seconds": 4.5, "steps": 5, "fail": "out-of-paper" })),
         ("is-canceled", json!({ "seconds": 60, "steps": 5 })),
     ];
     let seen = try_join_all(ends.map(|(end, input)| follow(base.clone(), end, input))).await?;
