@@ -8,12 +8,22 @@ pub const OPERATION: &str = "/v1/actions/{action}/operations/{id}";
 pub const MONITOR: &str = "/v1/actions/{action}/operations/{id}/status";
 /// Template of the path that takes an operation's events.
 pub const EVENT: &str = "/v1/actions/{action}/operations/{id}/events/{name}";
+/// Makes subscriptions.
+pub const SUBSCRIPTIONS: &str = "/v1/subscriptions";
+/// Template of one subscription.
+pub const SUBSCRIPTION: &str = "/v1/subscriptions/{id}";
+/// Template of the path that changes a subscription's secret.
+pub const SUBSCRIPTION_SECRET: &str = "/v1/subscriptions/{id}/secret";
 /// The OpenAPI document.
 pub const DOCUMENT: &str = "/openapi.json";
 /// Pages about problem codes.
 pub const PROBLEM: &str = "/problems/{code}";
 /// Operations as operators see them; on the management listener.
 pub const ADMIN_OPERATIONS: &str = "/admin/v1/operations";
+/// Subscriptions as operators see them; on the management listener.
+pub const ADMIN_SUBSCRIPTIONS: &str = "/admin/v1/subscriptions";
+/// Deliveries as operators see them; on the management listener.
+pub const ADMIN_DELIVERIES: &str = "/admin/v1/deliveries";
 
 /// The path that starts `action`.
 #[must_use]
@@ -41,6 +51,12 @@ pub fn monitor(action: &str, id: &str) -> String {
 #[must_use]
 pub fn event(action: &str, id: &str, name: &str) -> String {
     format!("/v1/actions/{action}/operations/{id}/events/{name}")
+}
+
+/// The path of a subscription.
+#[must_use]
+pub fn subscription(id: &str) -> String {
+    format!("{SUBSCRIPTIONS}/{id}")
 }
 
 /// The path of one operation on the management listener.

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock::{Clock, after};
 use crate::store::StoreError;
@@ -197,6 +197,22 @@ impl Authenticator {
         {
             return Ok(Some(Arc::clone(caller)));
         }
+        Ok(self.known().await?.callers.get(&hash).cloned())
+    }
+
+    /// Whether any key in use makes `name` a caller of whom `may` says yes.
+    ///
+    /// # Errors
+    /// If the keys cannot be read.
+    pub async fn holds(&self, name: &str, may: impl Fn(&Caller) -> bool) -> Result<bool, StoreError> {
+        let fits = |caller: &Caller| *caller.name == *name && may(caller);
+        if self.environment.as_ref().is_some_and(|(_, caller)| fits(caller)) {
+            return Ok(true);
+        }
+        Ok(self.known().await?.callers.values().any(|caller| fits(caller)))
+    }
+
+    async fn known(&self) -> Result<MutexGuard<'_, Known>, StoreError> {
         // Those who come while one reads wait for that reading instead of starting their own.
         let mut known = self.known.lock().await;
         let now = self.clock.now();
@@ -204,7 +220,7 @@ impl Authenticator {
             let callers = self.store.keys().await?.into_iter().filter_map(caller).collect();
             *known = Known { read_at: Some(now), callers };
         }
-        Ok(known.callers.get(&hash).cloned())
+        Ok(known)
     }
 }
 

@@ -24,6 +24,7 @@ mod read;
 mod samples;
 mod secrets;
 mod units;
+mod webhooks;
 
 pub use connector::ConnectorConfig;
 pub use limits::LimitsConfig;
@@ -32,6 +33,7 @@ pub use outbound::OutboundConfig;
 pub use read::{Arguments, DEFAULT_FILE};
 pub use samples::{DeskConfig, DeskDecision, SamplesConfig, SubmitTalkConfig};
 pub use secrets::LinkKeys;
+pub use webhooks::WebhooksConfig;
 
 /// Everything about a server that its operator decides.
 ///
@@ -85,6 +87,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// What the server may call by itself.
     pub outbound: OutboundConfig,
+    /// How ends are told to receivers.
+    pub webhooks: WebhooksConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// How the connector for Logic Apps and Power Automate presents itself.
@@ -152,6 +156,7 @@ impl Default for Config {
             polling: PollingConfig::default(),
             limits: LimitsConfig::default(),
             outbound: OutboundConfig::default(),
+            webhooks: WebhooksConfig::default(),
             log: LogConfig::default(),
             connector: ConnectorConfig::default(),
             samples: SamplesConfig::default(),

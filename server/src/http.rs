@@ -17,6 +17,7 @@ use crate::content::ContentSecret;
 use crate::operations::Operations;
 use crate::retry_after::Bounds;
 use crate::store::StoreError;
+use crate::webhooks::Webhooks;
 
 mod access;
 mod body;
@@ -33,6 +34,7 @@ mod listen;
 mod location;
 mod management;
 mod patience;
+mod payload;
 mod prefer;
 mod problem;
 mod problems;
@@ -40,6 +42,7 @@ mod routes;
 mod settings;
 mod start;
 mod status;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -51,12 +54,14 @@ pub use settings::{ErrorMediaType, HttpLimits, HttpSettings, LONGEST_WAIT};
 use call::Call;
 use front::Front;
 use hold::Holds;
+pub(crate) use payload::present;
 
 /// What handlers work with.
 pub(crate) struct App {
     pub(crate) operations: Operations,
     signer: Arc<Signer>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
+    pub(crate) webhooks: Webhooks,
     content_secret: ContentSecret,
     settings: HttpSettings,
     public_url: Option<String>,
@@ -76,7 +81,8 @@ pub(crate) struct Parts {
     pub(crate) public: SocketAddr,
     pub(crate) operations: Operations,
     pub(crate) signer: Arc<Signer>,
-    pub(crate) authenticator: Authenticator,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) webhooks: Webhooks,
     pub(crate) content_secret: ContentSecret,
     pub(crate) settings: HttpSettings,
     /// The OpenAPI document's JSON.
@@ -87,8 +93,17 @@ pub(crate) struct Parts {
 impl App {
     /// Puts together what handlers work with.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { public, operations, signer, authenticator, content_secret, settings, document, metrics } =
-            parts;
+        let Parts {
+            public,
+            operations,
+            signer,
+            authenticator,
+            webhooks,
+            content_secret,
+            settings,
+            document,
+            metrics,
+        } = parts;
         let retry_after = settings.retry_after();
         let holds = Holds::new(settings.limits.held, settings.limits.held_per_caller);
         let public_url = settings.public_url.as_ref().map(location::base_of);
@@ -97,6 +112,7 @@ impl App {
             operations,
             signer,
             authenticator,
+            webhooks,
             content_secret,
             settings,
             retry_after,

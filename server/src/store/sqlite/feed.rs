@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
+use super::deliveries;
 use super::reader::{Query, Session};
 use super::row::{self, ENDED, columns, integer, number};
 use super::writer::Tx;
@@ -24,6 +25,10 @@ pub(super) fn finish(tx: &mut Tx<'_>, operation: &Operation) -> Result<(), Store
     // Readers see all ends of a transaction at once, and one transaction after the other: the order of the writes is
     // the order of the commits.
     let place = tx.memory.next_place(operation.finished_at.unwrap_or(operation.updated_at));
+    if tx.memory.get(operation.id).is_some_and(|live| live.callback) {
+        deliveries::expected(tx.connection, operation)?;
+        tx.memory.news.owed = true;
+    }
     Ok(row::finish(tx.connection, operation, place)?)
 }
 
