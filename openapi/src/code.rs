@@ -27,6 +27,7 @@ pub enum ProblemCode {
     UriTooLong,
     UnsupportedMediaType,
     InvalidInput,
+    InvalidCallbackUrl,
     IdempotencyKeyReused,
     OperationFailed,
     DeadlineExceeded,
@@ -44,7 +45,7 @@ use ProblemCode as P;
 
 impl ProblemCode {
     /// Every code, in the order of their HTTP statuses.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         P::MalformedJson,
         P::InvalidIdempotencyKey,
         P::Unauthenticated,
@@ -64,6 +65,7 @@ impl ProblemCode {
         P::UriTooLong,
         P::UnsupportedMediaType,
         P::InvalidInput,
+        P::InvalidCallbackUrl,
         P::IdempotencyKeyReused,
         P::OperationFailed,
         P::DeadlineExceeded,
@@ -163,6 +165,9 @@ impl ProblemCode {
             P::InvalidInput => ("invalid-input", 422, "The input does not fit the action",
                 "The body is JSON, but not what this action takes. The member 'errors' says where and why. The shape is in \
                  /openapi.json. Nothing was accepted."),
+            P::InvalidCallbackUrl => ("invalid-callback-url", 422, "The X-Callback-Url is not usable",
+                "X-Callback-Url must be one header with an https URL of a public host, without a user name and a password. Other \
+                 places are for the operator of this server to allow. Nothing was accepted."),
             P::IdempotencyKeyReused => ("idempotency-key-reused", 422, "The Idempotency-Key was used for other content",
                 "This key has already started this action with another body. Use a new key for new work, and the same body \
                  for a repetition."),

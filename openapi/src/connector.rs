@@ -16,6 +16,7 @@ pub mod rules;
 mod schemas;
 #[cfg(test)]
 mod tests;
+mod webhook;
 mod words;
 
 /// The most that Microsoft takes: bytes of a definition.
@@ -70,7 +71,7 @@ pub struct ConnectorFile {
 pub enum ConnectorError {
     /// There is no document of these actions.
     Document(DocumentError),
-    /// More operations than Microsoft takes: two for each action.
+    /// More operations than Microsoft takes: two for each action, and two for the trigger.
     TooManyOperations {
         /// How many there would be.
         operations: usize,
@@ -90,8 +91,8 @@ impl fmt::Display for ConnectorError {
             Self::Document(error) => error.fmt(f),
             Self::TooManyOperations { operations } => write!(
                 f,
-                "a connector has at most {MOST_OPERATIONS} operations, and each action needs two; these actions need \
-                 {operations}: make servers of fewer actions"
+                "a connector has at most {MOST_OPERATIONS} operations, and each action needs two; these actions, and \
+                 the trigger, need {operations}: make servers of fewer actions"
             ),
             Self::TooLarge { bytes } => write!(
                 f,
@@ -129,7 +130,7 @@ pub fn connector(
     document: &DocumentSettings,
     actions: &[ActionDescription],
 ) -> Result<Vec<ConnectorFile>, ConnectorError> {
-    let operations = actions.len() * 2;
+    let operations = actions.len() * 2 + webhook::OPERATIONS;
     if operations > MOST_OPERATIONS {
         return Err(ConnectorError::TooManyOperations { operations });
     }
@@ -184,7 +185,7 @@ fn properties(settings: &ConnectorSettings) -> Value {
     json!({"properties": {
         "iconBrandColor": settings.color,
         "publisher": settings.publisher,
-        "capabilities": ["actions"],
+        "capabilities": ["actions", "triggers"],
         "connectionParameters": {
             "host": ask("Host", "string", "The name of the server, such as raincheck.example.org", 1, true),
             "api_key": ask("Key", "securestring", "The key that the operator of the server made for this connection", 2, false),

@@ -55,7 +55,7 @@ pub struct InvalidField {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = true)]
     pub pointer: Option<String>,
-    /// Which header or query parameter it is, in place of a pointer.
+    /// Which query parameter it is, in place of a pointer; only on the management listener.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(ignore)]
     pub parameter: Option<String>,
@@ -69,7 +69,7 @@ impl InvalidField {
         Self { pointer: Some(pointer.into()), parameter: None, detail: detail.into() }
     }
 
-    /// A header or a query parameter, by its name.
+    /// A query parameter, by its name.
     pub fn parameter(name: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { pointer: None, parameter: Some(name.into()), detail: detail.into() }
     }

@@ -69,7 +69,6 @@ pub struct NewSubscription {
     pub format: DeliveryFormat,
     /// What signs what is sent: `whsec_` and base64 of 24 to 64 random bytes. Without it, one is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub secret: Option<String>,
 }
 
@@ -111,7 +110,6 @@ pub struct SubscriptionView {
 pub struct NewSecret {
     /// `whsec_` and base64 of 24 to 64 random bytes. Without it, one is made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
     pub secret: Option<String>,
 }
 

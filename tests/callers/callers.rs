@@ -6,13 +6,16 @@
 //! is unknown what an engine does, both ways are there to be tried.
 //!
 //! Reading order: [`engine`] (an action that starts, polls and ends), [`retries`] (which answers are asked for again),
-//! [`stripped`] (which headers do not get through), [`gateway`] (what stands between an engine and a connector's API).
+//! [`stripped`] (which headers do not get through), [`gateway`] (what stands between an engine and a connector's API),
+//! [`webhook`] (a trigger and an action that are called back).
 
 mod engine;
 mod gateway;
 mod retries;
 mod stripped;
+mod webhook;
 
 pub(crate) use engine::{Call, End, Engine, PollsWith, REQUEST_LIMIT};
 pub(crate) use gateway::Gateway;
 pub(crate) use retries::RetryPolicy;
+pub(crate) use webhook::Webhook;

@@ -3,6 +3,7 @@
 mod addresses;
 mod callbacks;
 mod lifecycle;
+mod logic_apps;
 mod receivers;
 mod restarts;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{ConnectorSettings, schemas, words};
-use crate::convert::swagger_2_0;
+use super::{ConnectorSettings, schemas, webhook, words};
+use crate::convert::swagger_with_all_definitions;
 use crate::document::ActionDescription;
 use crate::paths;
 
@@ -23,7 +23,8 @@ pub(super) fn definition(
     document: &Value,
     actions: &[ActionDescription],
 ) -> Value {
-    let swagger = swagger_2_0(document);
+    // What a flow is told of is in callbacks only.
+    let swagger = swagger_with_all_definitions(document);
     let mut all_paths = Map::new();
     let mut used = BTreeSet::new();
     for action in actions {
@@ -37,6 +38,7 @@ pub(super) fn definition(
             json!({"get": from.status(&swagger["paths"][&status]["get"], &mut used)}),
         );
     }
+    all_paths.extend(webhook::paths(actions, &mut used));
     let none = Map::new();
     let definitions = schemas::definitions(swagger["definitions"].as_object().unwrap_or(&none), used);
     json!({

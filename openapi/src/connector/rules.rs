@@ -95,8 +95,13 @@ pub fn broken(definition: &Value, properties: &Value) -> Vec<String> {
     rules.hold("host", host(&text(&definition["host"])));
     rules.must("basePath", text(&definition["basePath"]).starts_with('/'), "must begin with a slash");
     for (path, item) in definition["paths"].as_object().into_iter().flatten() {
-        for (method, operation) in item.as_object().into_iter().flatten() {
+        let (extensions, operations): (Vec<_>, Vec<_>) =
+            item.as_object().into_iter().flatten().partition(|(name, _)| name.starts_with("x-"));
+        for (method, operation) in operations {
             rules.operation(path, method, operation);
+        }
+        for (name, extension) in extensions {
+            rules.schema(&format!("{name} {path}"), &extension["schema"]);
         }
     }
     for (name, schema) in definition["definitions"].as_object().into_iter().flatten() {
@@ -167,11 +172,15 @@ impl Rules {
             self.parameter(&place, parameter);
         }
         let responses = operation["responses"].as_object();
-        let explicit = responses.is_some_and(|all| all.contains_key("200") && !all.contains_key("default"));
-        self.must(&place, explicit, "answers must be explicit, with 200 among them");
+        let good = ["200", "201", "204"];
+        let explicit = responses.is_some_and(|all| {
+            good.iter().any(|status| all.contains_key(*status)) && !all.contains_key("default")
+        });
+        self.must(&place, explicit, "answers must be explicit, with a good one among them");
         for (status, answer) in responses.into_iter().flatten() {
             let place = format!("{place}, {status}");
-            self.must(&place, answer.get("schema").is_some(), "an answer needs a schema");
+            let empty = status == "204";
+            self.must(&place, empty || answer.get("schema").is_some(), "an answer needs a schema");
             self.description(&place, answer["description"].as_str().unwrap_or_default());
             self.schema(&place, &answer["schema"]);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Buf;
 use futures_util::Stream;
 use http::{HeaderValue, StatusCode, header};
-use raincheck_openapi::{InvalidField, ProblemCode, headers};
+use raincheck_openapi::{ProblemCode, headers};
 use serde::Serialize;
 use tracing::info;
 use warp::reply::Response;
@@ -90,7 +90,7 @@ fn permitted(call: &Call, caller: &Caller, action: &Registered) -> Result<Vec<Ri
 // Where the caller wants to be told of the end. In a header: a query ends up in the logs of those on the way.
 fn callback(app: &App, call: &Call) -> Result<Option<SecretUrl>, Problem> {
     let mut lines = call.headers.get_all(headers::CALLBACK_URL).into_iter();
-    let refused = |detail| Err(Problem::invalid(vec![InvalidField::parameter("X-Callback-Url", detail)]));
+    let refused = |detail: &'static str| Err(Problem::new(ProblemCode::InvalidCallbackUrl, detail));
     let Some(line) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {
         return refused("there are two X-Callback-Url headers");

@@ -94,7 +94,8 @@ async fn catch_up(inner: &Inner, id: SubscriptionId) -> Result<(), StoreError> {
         return Ok(());
     }
     if !inner.is_permitted(&subscription).await? {
-        tracing::warn!(
+        // Once for each end that it is not told of.
+        tracing::debug!(
             subscription.id = %id, caller = &*subscription.caller,
             "a subscription waits: no key of its caller has the right any more"
         );

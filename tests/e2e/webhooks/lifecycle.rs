@@ -109,7 +109,7 @@ async fn a_revoked_key_takes_its_subscriptions_with_it() {
     server.key_with(&["observe"], "watcher").await;
     end(&server).await;
     let received = receiver.until(|received| received.len() == 4).await;
-    assert_eq!(received[1].json()["subject"], json!(missed));
+    assert!(received.iter().any(|sent| sent.json()["subject"] == json!(missed)));
 }
 
 #[tokio::test]

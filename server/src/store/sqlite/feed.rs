@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::deliveries;
+use super::live::Live;
 use super::reader::{Query, Session};
 use super::row::{self, ENDED, columns, integer, number};
 use super::writer::Tx;
@@ -21,11 +22,12 @@ const FEWEST_ROWS: usize = 16;
 const BYTES: usize = 4 << 20;
 
 /// Writes the end of an operation.
-pub(super) fn finish(tx: &mut Tx<'_>, operation: &Operation) -> Result<(), StoreError> {
+pub(super) fn finish(tx: &mut Tx<'_>, live: &Live) -> Result<(), StoreError> {
+    let operation = &live.operation;
     // Readers see all ends of a transaction at once, and one transaction after the other: the order of the writes is
     // the order of the commits.
     let place = tx.memory.next_place(operation.finished_at.unwrap_or(operation.updated_at));
-    if tx.memory.get(operation.id).is_some_and(|live| live.callback) {
+    if live.callback {
         deliveries::expected(tx.connection, operation)?;
         tx.memory.news.owed = true;
     }
