@@ -13,6 +13,7 @@ use names::Names;
 use operations::Operations;
 use schemas::Schemas;
 
+mod events;
 mod names;
 mod operations;
 mod parameters;

@@ -108,6 +108,9 @@ pub struct PollingConfig {
     /// The most that `Retry-After` says; whole seconds.
     #[serde(deserialize_with = "units::duration")]
     pub longest_retry_after: Duration,
+    /// How long a stream of updates is silent at most.
+    #[serde(deserialize_with = "units::duration")]
+    pub heartbeat: Duration,
 }
 
 /// What is logged, and how. Logs go to standard error.
@@ -162,6 +165,7 @@ impl Default for PollingConfig {
             longest_wait: Duration::from_secs(30),
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
+            heartbeat: Duration::from_secs(15),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The wire: HTTP in and out. The only place that knows warp, hyper, and the types of the contract.
 //!
-//! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `cancel`, `events`,
-//! `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `front` (what every
+//! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `updates`, `cancel`,
+//! `events`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `front` (what every
 //! answer has), `listen` and `patience` (connections).
 
 use std::borrow::Cow;
@@ -42,6 +42,7 @@ mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod view;
 
 pub use cors::{CorsOrigin, NotAnOrigin};
@@ -64,7 +65,8 @@ pub(crate) struct App {
     retry_after: Bounds,
     document: Bytes,
     metrics: RenderMetrics,
-    holds: Holds,
+    holds: Arc<Holds>,
+    streams: Arc<Holds>,
 }
 
 /// Shows what the server measures.
@@ -90,7 +92,9 @@ impl App {
         let Parts { public, operations, signer, authenticator, content_secret, settings, document, metrics } =
             parts;
         let retry_after = settings.retry_after();
-        let holds = Holds::new(settings.limits.held, settings.limits.held_per_caller);
+        let limits = &settings.limits;
+        let holds = Arc::new(Holds::new(limits.held, limits.held_per_caller));
+        let streams = Arc::new(Holds::new(limits.streams, limits.streams_per_caller));
         let public_url = settings.public_url.as_ref().map(location::base_of);
         let links_base = own_base(&settings, public);
         Self {
@@ -105,6 +109,7 @@ impl App {
             document,
             metrics,
             holds,
+            streams,
         }
     }
 

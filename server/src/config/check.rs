@@ -75,7 +75,7 @@ impl Config {
         mistakes
     }
 
-    fn times(&self) -> [(&'static str, Range); 5] {
+    fn times(&self) -> [(&'static str, Range); 6] {
         let day = SECOND * 24 * 3600;
         let polling = &self.polling;
         [
@@ -90,6 +90,8 @@ impl Config {
                 "polling.longest_retry_after",
                 Range::Time(polling.longest_retry_after, Duration::ZERO, SECOND * 3600),
             ),
+            // Proxies give up on a silent connection after a minute or so.
+            ("polling.heartbeat", Range::Time(polling.heartbeat, SECOND, SECOND * 300)),
         ]
     }
 

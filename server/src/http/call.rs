@@ -41,6 +41,11 @@ impl Call {
         &self.uri
     }
 
+    /// The connection that it came by.
+    pub(crate) const fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
     /// The base of the URLs in its answer.
     pub(crate) fn base<'a>(
         &'a self,

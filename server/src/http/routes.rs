@@ -12,7 +12,7 @@ use warp::{Filter, delete, get, head, path, post};
 use super::call::Call;
 use super::front::call;
 use super::problem::Problem;
-use super::{App, cancel, document, events, management, problems, start, status};
+use super::{App, cancel, document, events, management, problems, start, status, updates};
 
 /// The routes of the public listener.
 #[rustfmt::skip]
@@ -23,6 +23,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let start   = path!("v1" / "actions" / String).and(post()).and(at()).and(warp::body::stream()).then(start::start);
     let cancel  = path!("v1" / "actions" / String / "operations" / String).and(delete()).and(at()).then(cancel::cancel);
     let event   = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(events::send);
+    let updates = path!("v1" / "actions" / String / "operations" / String / "events").and(read()).and(at()).then(updates::stream);
     let problem = path!("problems" / String).and(read()).and(at()).then(problems::page);
     let health  = path!("healthz").and(read()).then(alive);
     let json    = path!("openapi.json").and(read()).and(at()).then(document::json);
@@ -30,7 +31,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 
     // The polls come first: they are most of the traffic, and a route that does not match costs a rejection.
     let polls = show.or(monitor).unify().boxed();
-    let rest = start.or(cancel).unify().or(event).unify().boxed()
+    let rest = start.or(cancel).unify().or(event).unify().or(updates).unify().boxed()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
     routes.or(otherwise(app, [PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
@@ -65,6 +66,7 @@ const PUBLIC: Table = &[
     (paths::START, "POST, OPTIONS"),
     (paths::OPERATION, "GET, HEAD, DELETE, OPTIONS"),
     (paths::MONITOR, READS),
+    (paths::UPDATES, READS),
     (paths::EVENT, "POST, OPTIONS"),
     (paths::PROBLEM, READS),
     ("/healthz", READS),
