@@ -19,6 +19,7 @@ mod check;
 mod connector;
 mod limits;
 mod mistake;
+mod outbound;
 mod read;
 mod samples;
 mod secrets;
@@ -27,6 +28,7 @@ mod units;
 pub use connector::ConnectorConfig;
 pub use limits::LimitsConfig;
 pub use mistake::{ConfigError, Mistake, Origin};
+pub use outbound::OutboundConfig;
 pub use read::{Arguments, DEFAULT_FILE};
 pub use samples::{DeskConfig, DeskDecision, SamplesConfig, SubmitTalkConfig};
 pub use secrets::LinkKeys;
@@ -81,6 +83,8 @@ pub struct Config {
     pub polling: PollingConfig,
     /// What a request, an operation and the server may grow to.
     pub limits: LimitsConfig,
+    /// What the server may call by itself.
+    pub outbound: OutboundConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// How the connector for Logic Apps and Power Automate presents itself.
@@ -150,6 +154,7 @@ impl Default for Config {
             shortest_retention: Duration::from_secs(24 * 3600),
             polling: PollingConfig::default(),
             limits: LimitsConfig::default(),
+            outbound: OutboundConfig::default(),
             log: LogConfig::default(),
             connector: ConnectorConfig::default(),
             samples: SamplesConfig::default(),

@@ -27,6 +27,7 @@ pub mod journal;
 mod json;
 pub mod operation;
 mod operations;
+pub mod outbound;
 mod retry_after;
 pub mod samples;
 mod server;

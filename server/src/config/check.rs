@@ -42,6 +42,7 @@ impl Config {
         let range = |(key, range): (&'static str, Range)| Some((key, range.mistake()?));
         mistakes.extend(self.times().into_iter().filter_map(range));
         mistakes.extend(self.limits.ranges().into_iter().filter_map(range));
+        mistakes.extend(self.outbound.ranges().into_iter().filter_map(range));
         let polling = &self.polling;
         for (key, value) in [
             ("polling.shortest_retry_after", polling.shortest_retry_after),
