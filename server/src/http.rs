@@ -1,7 +1,7 @@
 //! The wire: HTTP in and out. The only place that knows warp, hyper, and the types of the contract.
 //!
 //! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `updates`, `cancel`,
-//! `events`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `front` (what every
+//! `events` and `choices`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `page` (for people), `front` (what every
 //! answer has), `listen` and `patience` (connections).
 
 use std::borrow::Cow;
@@ -22,6 +22,7 @@ mod access;
 mod body;
 mod call;
 mod cancel;
+mod choices;
 mod cors;
 mod dice;
 mod document;
@@ -32,6 +33,7 @@ mod hold;
 mod listen;
 mod location;
 mod management;
+mod page;
 mod patience;
 mod prefer;
 mod problem;

@@ -83,6 +83,12 @@ impl Call {
         keys.all(|other| other == key).then_some(key)
     }
 
+    /// Whether it comes from a browser that would show a page.
+    pub(crate) fn accepts_html(&self) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html"))
+    }
+
     /// The value of a header that is kept for operators: short and printable, or it is not kept.
     pub(crate) fn note(&self, name: &str) -> Option<Arc<str>> {
         let value = self.headers.get(name)?.to_str().ok()?.trim();

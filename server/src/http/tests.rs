@@ -1,6 +1,7 @@
 //! What callers see, over a real store and engine, without sockets; and what connections may do, with them.
 
 mod access;
+mod choices;
 mod connections;
 mod cors;
 mod errors;

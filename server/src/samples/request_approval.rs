@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Action, Context, EventSettings, Failure, Settings};
+use crate::{Action, Context, EventSettings, Failure, Question, Settings};
 
 /// What is to be approved.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
@@ -60,9 +60,18 @@ impl Action for RequestApproval {
         Settings::new("Ask a person for approval")
             .description(
                 "Waits until somebody who holds the event link decides. Ask for that link with `?links=event:decision` and \
-                 send it to whoever shall decide; the status link does not give it.",
+                 send it to whoever shall decide: opened in a browser, it shows a page with two buttons, and only \
+                 these decide. The status link does not give it.",
             )
-            .event(EventSettings::new::<ApprovalDecision>(DECISION))
+            .event(
+                EventSettings::new::<ApprovalDecision>(DECISION)
+                    .choice("approve", "Approve", serde_json::json!({ "approved": true }))
+                    .choice("reject", "Reject", serde_json::json!({ "approved": false }))
+                    .asks(|request: ApprovalInput| Question {
+                        title: "Your approval is asked for".to_owned(),
+                        text: request.subject,
+                    }),
+            )
             .failure("approval-timeout", 422)
             .deadline(Duration::from_secs(30 * 24 * 3600))
             .pace(2)
