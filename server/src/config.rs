@@ -15,6 +15,7 @@ use url::Url;
 use crate::auth::ApiKey;
 use crate::http::{CorsOrigin, ErrorMediaType, TrustedGateway};
 
+mod approval;
 mod check;
 mod connector;
 mod limits;
@@ -25,13 +26,14 @@ mod samples;
 mod secrets;
 mod units;
 
+pub use approval::{ApprovalConfig, NotifyBy};
 pub use connector::ConnectorConfig;
 pub use limits::LimitsConfig;
 pub use mistake::{ConfigError, Mistake, Origin};
 pub use outbound::OutboundConfig;
 pub use read::{Arguments, DEFAULT_FILE};
 pub use samples::{DeskConfig, DeskDecision, SamplesConfig, SubmitTalkConfig};
-pub use secrets::LinkKeys;
+pub use secrets::{LinkKeys, Secret};
 
 /// Everything about a server that its operator decides.
 ///

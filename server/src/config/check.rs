@@ -63,6 +63,7 @@ impl Config {
             mistakes.push(("log.filter", problem));
         }
         mistakes.extend(self.connector.mistakes());
+        mistakes.extend(self.samples.request_approval.mistakes());
         for (key, desk) in self.samples.submit_talk.desks() {
             if !(0.0..=1.0).contains(&desk.odds) {
                 mistakes

@@ -80,7 +80,7 @@ impl World {
         let signer = Arc::new(Signer::new(store.link_secrets().await.unwrap()).unwrap());
         let mut registry = Registry::default();
         registry.register(Countdown, Duration::ZERO).unwrap();
-        registry.register(RequestApproval, Duration::ZERO).unwrap();
+        registry.register(RequestApproval::default(), Duration::ZERO).unwrap();
         let registry = Arc::new(registry);
         let watchers = Watchers::default();
         let engine = Engine::new(Parts {
