@@ -42,6 +42,7 @@ mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trigger;
 mod view;
 
 pub use cors::{CorsOrigin, NotAnOrigin};

@@ -341,6 +341,7 @@ fn http_settings(config: &Config) -> HttpSettings {
         wait_cap: config.polling.longest_wait,
         shortest_retry_after: config.polling.shortest_retry_after,
         longest_retry_after: config.polling.longest_retry_after,
+        trigger_retry_after: config.polling.trigger_retry_after,
         limits: HttpLimits {
             body: size(limits.request_body),
             event: size(limits.event),
