@@ -72,7 +72,7 @@ impl Operations<'_> {
                 {
                     "name": "triggerState", "in": "query", "required": false,
                     "description": "What was told already, from the `Location` of the answer before.",
-                    "schema": {"type": "string"},
+                    "schema": {"type": "string", "pattern": STATE},
                 },
                 self.prefer("until something has ended"),
             ],
@@ -96,6 +96,9 @@ impl Operations<'_> {
         headers
     }
 }
+
+/// Nine bytes in base64url, the first of them 1.
+const STATE: &str = "^A[Q-Za-f][A-Za-z0-9_-]{10}$";
 
 const OUTCOMES: [&str; 3] = ["Succeeded", "Failed", "Canceled"];
 const TOKEN: &str = "FAAAAWsnvQCgxGIxZGAjTmJ7IFPOCjHUd29ya2Zsb3c";
