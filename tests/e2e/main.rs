@@ -27,3 +27,4 @@ mod schemathesis;
 mod sdk;
 mod start;
 mod synced_first;
+mod trigger;
