@@ -18,6 +18,7 @@ mod contract_start;
 mod contract_status;
 mod documented_callers;
 mod durability;
+mod generated_clients;
 mod least_privilege;
 mod logs;
 mod openapi;
