@@ -10,6 +10,7 @@ mod architecture;
 mod autorest;
 mod azure_clients;
 mod binary;
+mod browser;
 mod cli;
 mod connections;
 mod connector;
