@@ -69,6 +69,8 @@ pub struct ActionDescription {
     pub summary: String,
     /// What it does, in some sentences.
     pub description: String,
+    /// The same for the step of a connector, if `description` speaks of what no step has.
+    pub step_description: Option<String>,
     /// What a caller gives.
     pub input: RefOr<Schema>,
     /// What a caller gets.

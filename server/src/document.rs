@@ -34,6 +34,7 @@ fn describe_action(action: &Registered) -> ActionDescription {
         name: action.name().to_string(),
         summary: settings.summary.clone(),
         description: settings.description.clone(),
+        step_description: settings.step_description.clone(),
         input: schemas.input.clone(),
         output: schemas.output.clone(),
         status: schemas.status.clone(),

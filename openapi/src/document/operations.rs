@@ -150,7 +150,7 @@ impl<'a> Operations<'a> {
             P::StoreUnavailable,
         ]);
         let with_outcome = ["Location", "Operation-Location", "Preference-Applied", "Idempotent-Replayed"];
-        responses.outcomes(&action.failures, &schemas.problem, self.headers(action, &[], &with_outcome));
+        responses.outcomes(&action.failures, self.headers(action, &[], &with_outcome));
         let mut operation = json!({
             "operationId": ids.start,
             "tags": [action.name],
@@ -191,7 +191,7 @@ impl<'a> Operations<'a> {
         );
         responses.problems(&READ_PROBLEMS);
         let with_outcome = self.headers(action, &[], &["Preference-Applied"]);
-        responses.outcomes(&action.failures, &schemas.problem, with_outcome);
+        responses.outcomes(&action.failures, with_outcome);
         let mut operation = json!({
             "operationId": ids.status,
             "tags": [action.name],

@@ -62,6 +62,10 @@ impl Action for RequestApproval {
                 "Waits until somebody who holds the event link decides. Ask for that link with `?links=event:decision` and \
                  send it to whoever shall decide; the status link does not give it.",
             )
+            .step_description(
+                "Waits until a person decides, for three days or as long as you say. The operator of the server gives out the \
+                 link for the decision.",
+            )
             .event(EventSettings::new::<ApprovalDecision>(DECISION))
             .failure("approval-timeout", 422)
             .deadline(Duration::from_secs(30 * 24 * 3600))

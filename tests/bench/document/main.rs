@@ -72,6 +72,7 @@ fn describe<I: ToSchema, O: ToSchema, S: ToSchema>(number: usize) -> ActionDescr
         name: format!("action-{number}"),
         summary: format!("Do the work number {number}"),
         description: "It takes a while, and tells where it is.".into(),
+        step_description: None,
         input: I::schema(),
         output: O::schema(),
         status: S::schema(),
