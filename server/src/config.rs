@@ -117,6 +117,9 @@ pub struct PollingConfig {
     /// How long a stream of updates is silent at most.
     #[serde(deserialize_with = "units::duration")]
     pub heartbeat: Duration,
+    /// What `Retry-After` says to a trigger that has nothing new to learn; whole seconds.
+    #[serde(deserialize_with = "units::duration")]
+    pub trigger_retry_after: Duration,
 }
 
 /// What is logged, and how. Logs go to standard error.
@@ -173,6 +176,7 @@ impl Default for PollingConfig {
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
             heartbeat: Duration::from_secs(15),
+            trigger_retry_after: Duration::from_secs(15),
         }
     }
 }

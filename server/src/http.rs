@@ -1,7 +1,8 @@
 //! The wire: HTTP in and out. The only place that knows warp, hyper, and the types of the contract.
 //!
-//! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `updates`, `cancel`,
-//! `events` and `choices`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `page` (for people), `front` (what every
+//! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `updates`, `cancel`, `events` and
+//! `choices`, `trigger`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire),
+//! `page` (for people), `front` (what every
 //! answer has), `listen` and `patience` (connections).
 
 use std::borrow::Cow;
@@ -44,6 +45,7 @@ mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trigger;
 mod updates;
 mod view;
 

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::ActionDescription;
 use super::operations::{Operations, READ_PROBLEMS, example_view};
 use super::parameters::{BEARER, EVENT_LINK, KEY_HEADER, STATUS_LINK, idempotency_key, last_event_id};
 use super::responses::{self, Responses};
 use super::schemas::{REFERENCE, reference};
+use super::{ActionDescription, EventDescription};
 use crate::ProblemCode as P;
 
 impl Operations<'_> {
@@ -47,11 +47,33 @@ impl Operations<'_> {
         operation
     }
 
+    pub(super) fn page(&mut self, action: &ActionDescription, event: &EventDescription, id: &str) -> Value {
+        let mut page = responses::empty("The page, as it stands.", &self.headers(action, &[], &[]));
+        page["content"] = json!({"text/html": {"schema": {"type": "string"}}});
+        let mut responses = Responses::default();
+        responses.add(200, page);
+        responses.problems(&READ_PROBLEMS);
+        let mut operation = json!({
+            "operationId": id,
+            "tags": [action.name],
+            "summary": format!("The page of the event {}", event.name),
+            "description": "What an event link shows in a browser: what is asked, and a button for each answer. Reading it \
+                            sends nothing; its form does. It is for whoever has the link, and for nobody else.",
+            "security": self.security(&[EVENT_LINK]),
+            "parameters": [{
+                "name": "choice", "in": "query", "required": false,
+                "description": "The answer that is offered first.",
+                "schema": {"type": "string"},
+            }],
+        });
+        operation["responses"] = responses.finish(&self.settings.error_media_type).into();
+        operation
+    }
+
     pub(super) fn send(
         &mut self,
         action: &ActionDescription,
-        event: &str,
-        many: bool,
+        event: &EventDescription,
         schema: &Value,
         id: &str,
     ) -> Value {
@@ -77,7 +99,7 @@ impl Operations<'_> {
             P::IdempotencyKeyReused,
             P::TooManyEvents,
         ]);
-        let once = if many {
+        let once = if event.many {
             "A link may deliver more than one."
         } else {
             responses.problems(&[P::EventAlreadySent]);
@@ -86,9 +108,9 @@ impl Operations<'_> {
         let mut operation = json!({
             "operationId": id,
             "tags": [action.name],
-            "summary": format!("Send the event {event}"),
-            "description": format!("Tells the operation `{event}`. An operator may do this, and whoever has an event \
-                                    link. {once}"),
+            "summary": format!("Send the event {}", event.name),
+            "description": format!("Tells the operation `{}`. An operator may do this, and whoever has an event \
+                                    link. {once}", event.name),
             "security": self.security(&[EVENT_LINK, BEARER, KEY_HEADER]),
             "parameters": [idempotency_key()],
             "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},

@@ -1,4 +1,4 @@
-//! The paths of an action: start, status, monitor, cancel; those below `/events` are in `events`.
+//! The paths of an action: start, status, monitor, cancel, one for triggers; those below `/events` are in `events`.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,8 @@ use super::{ActionDescription, DocumentSettings};
 use crate::ProblemCode as P;
 use crate::paths;
 
+mod trigger;
+
 /// Collects the paths of a document.
 pub(super) struct Operations<'a> {
     pub(super) settings: &'a DocumentSettings,
@@ -30,6 +32,7 @@ struct Ids {
     monitor: String,
     updates: String,
     cancel: String,
+    follow: String,
     /// In the order of the action's events.
     events: Vec<String>,
 }
@@ -44,16 +47,17 @@ impl<'a> Operations<'a> {
         let name = self.names.pascal(&action.name);
         let mut id = |verb: &str| self.names.operation_id(format!("{verb}{name}"));
         let (start, status, monitor, cancel) = (id("start"), id("get"), id("monitor"), id("cancel"));
-        let updates = id("watch");
+        let (updates, follow) = (id("watch"), id("follow"));
         let mut send = |event: &str| self.names.operation_id(format!("send{}To{name}", pascal(event)));
         let events = action.events.iter().map(|event| send(&event.name)).collect();
-        let ids = Ids { start, status, monitor, updates, cancel, events };
+        let ids = Ids { start, status, monitor, updates, cancel, follow, events };
 
         let start = self.start(action, schemas, &ids);
         let status = self.status(action, schemas, &ids);
         let monitor = self.monitor(action, schemas, &ids);
         let updates = self.updates(action, &ids.updates);
         let cancel = self.cancel(action, &ids);
+        let follow = self.follow(action, schemas, &ids.follow);
         let parameters = json!([operation_id()]);
         self.paths.insert(paths::start(&action.name), object([("post", start)]));
         self.paths.insert(
@@ -68,12 +72,15 @@ impl<'a> Operations<'a> {
             paths::updates(&action.name, "{id}"),
             object([("parameters", parameters.clone()), ("get", updates)]),
         );
+        self.paths.insert(paths::finished(&action.name), object([("get", follow)]));
         for ((event, schema), id) in action.events.iter().zip(&schemas.events).zip(&ids.events) {
-            let send = self.send(action, &event.name, event.many, schema, id);
-            self.paths.insert(
-                paths::event(&action.name, "{id}", &event.name),
-                object([("parameters", parameters.clone()), ("post", send)]),
-            );
+            let send = self.send(action, event, schema, id);
+            let mut item = object([("parameters", parameters.clone()), ("post", send)]);
+            if event.has_page {
+                let id = self.names.operation_id(format!("show{}Of{name}", pascal(&event.name)));
+                item["get"] = self.page(action, event, &id);
+            }
+            self.paths.insert(paths::event(&action.name, "{id}", &event.name), item);
         }
     }
 
@@ -152,7 +159,7 @@ impl<'a> Operations<'a> {
             P::StoreUnavailable,
         ]);
         let with_outcome = ["Location", "Operation-Location", "Preference-Applied", "Idempotent-Replayed"];
-        responses.outcomes(&action.failures, &schemas.problem, self.headers(action, &[], &with_outcome));
+        responses.outcomes(&action.failures, self.headers(action, &[], &with_outcome));
         let mut operation = json!({
             "operationId": ids.start,
             "tags": [action.name],
@@ -193,7 +200,7 @@ impl<'a> Operations<'a> {
         );
         responses.problems(&READ_PROBLEMS);
         let with_outcome = self.headers(action, &[], &["Preference-Applied"]);
-        responses.outcomes(&action.failures, &schemas.problem, with_outcome);
+        responses.outcomes(&action.failures, with_outcome);
         let mut operation = json!({
             "operationId": ids.status,
             "tags": [action.name],
@@ -277,8 +284,11 @@ impl<'a> Operations<'a> {
     }
 
     pub(super) fn headers(&self, action: &ActionDescription, required: &[&str], optional: &[&str]) -> Value {
-        let base = self.settings.server_url.as_deref().unwrap_or("https://raincheck.example.org");
-        responses::headers(base.trim_end_matches('/'), action, required, optional)
+        responses::headers(self.base(), action, required, optional)
+    }
+
+    fn base(&self) -> &str {
+        self.settings.server_url.as_deref().unwrap_or("https://raincheck.example.org").trim_end_matches('/')
     }
 
     fn prefer(&self, until: &str) -> Value {

@@ -25,6 +25,8 @@ pub struct Settings {
     pub summary: String,
     /// What it does, in some sentences.
     pub description: String,
+    /// The same for the step of a connector, if `description` speaks of what no step has.
+    pub step_description: Option<String>,
     /// The names that it had before, oldest first.
     pub aliases: Vec<String>,
     /// The version of the handler, recorded with each operation.
@@ -69,6 +71,7 @@ impl Default for Settings {
         Self {
             summary: String::new(),
             description: String::new(),
+            step_description: None,
             aliases: Vec::new(),
             version: 1,
             events: Vec::new(),
@@ -98,6 +101,14 @@ impl Settings {
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
+        self
+    }
+
+    /// What the step of a connector says in place of the description, if that speaks of what no step has: headers, links,
+    /// an operation's id.
+    #[must_use]
+    pub fn step_description(mut self, description: impl Into<String>) -> Self {
+        self.step_description = Some(description.into());
         self
     }
 

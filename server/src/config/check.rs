@@ -47,6 +47,7 @@ impl Config {
         for (key, value) in [
             ("polling.shortest_retry_after", polling.shortest_retry_after),
             ("polling.longest_retry_after", polling.longest_retry_after),
+            ("polling.trigger_retry_after", polling.trigger_retry_after),
         ] {
             if value.subsec_nanos() != 0 {
                 mistakes.push((key, "must be whole seconds, as Retry-After is".to_owned()));
@@ -77,7 +78,7 @@ impl Config {
         mistakes
     }
 
-    fn times(&self) -> [(&'static str, Range); 6] {
+    fn times(&self) -> [(&'static str, Range); 7] {
         let day = SECOND * 24 * 3600;
         let polling = &self.polling;
         [
@@ -94,6 +95,7 @@ impl Config {
             ),
             // Proxies give up on a silent connection after a minute or so.
             ("polling.heartbeat", Range::Time(polling.heartbeat, SECOND, SECOND * 300)),
+            ("polling.trigger_retry_after", Range::Time(polling.trigger_retry_after, SECOND, SECOND * 3600)),
         ]
     }
 

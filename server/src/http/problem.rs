@@ -118,6 +118,11 @@ impl Problem {
         Self { errors, ..Self::new(ProblemCode::InvalidInput, detail) }
     }
 
+    /// The answer to a query parameter with a value that is none.
+    pub(crate) fn parameter(name: &str, expected: impl std::fmt::Display) -> Self {
+        Self::new(ProblemCode::InvalidParameter, format!("{name}: expected {expected}"))
+    }
+
     pub(crate) const fn with_limit(mut self, limit: u64) -> Self {
         self.limit = Some(limit);
         self
@@ -160,8 +165,9 @@ impl Problem {
         let status = self.status();
         *answer.status_mut() = status;
         if self.as_page {
-            let notice = format!("{}. Request {}.", self.code.as_str(), at.request_id);
-            let page = Page { title: self.code.title(), text: &self.detail, notice: &notice, buttons: &[] };
+            let (title, text) = self.in_plain_words();
+            let notice = format!("{} · request {}", self.code.as_str(), at.request_id);
+            let page = Page { title, text, notice: &notice, buttons: &[] };
             *answer.body_mut() = page.html().into();
             page::protect(answer.headers_mut());
         } else {
@@ -181,6 +187,23 @@ impl Problem {
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// The problem for somebody who was given a link and knows nothing of requests.
+    fn in_plain_words(&self) -> (&str, &str) {
+        match self.code {
+            ProblemCode::Unauthenticated | ProblemCode::NotFound => (
+                "This link does not work",
+                "It is not complete, or it was not made here. Open it exactly as it was given to you.",
+            ),
+            ProblemCode::LinkExpired => {
+                ("This link has expired", "Ask whoever gave it to you for a new one.")
+            }
+            ProblemCode::OperationGone => {
+                ("This is no longer kept", "It ended some time ago, and there is nothing left to decide.")
+            }
+            _ => (self.code.title(), &self.detail),
         }
     }
 

@@ -12,7 +12,7 @@ use warp::{Filter, delete, get, head, path, post};
 use super::call::Call;
 use super::front::call;
 use super::problem::Problem;
-use super::{App, cancel, choices, document, events, management, problems, start, status, updates};
+use super::{App, cancel, choices, document, events, management, problems, start, status, trigger, updates};
 
 /// The routes of the public listener.
 #[rustfmt::skip]
@@ -25,6 +25,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let event   = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(events::send);
     let updates = path!("v1" / "actions" / String / "operations" / String / "events").and(read()).and(at()).then(updates::stream);
     let page    = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(read()).and(at()).then(choices::show);
+    let finished = path!("v1" / "triggers" / String / "finished").and(read()).and(at()).then(trigger::finished);
     let problem = path!("problems" / String).and(read()).and(at()).then(problems::page);
     let health  = path!("healthz").and(read()).then(alive);
     let json    = path!("openapi.json").and(read()).and(at()).then(document::json);
@@ -32,7 +33,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 
     // The polls come first: they are most of the traffic, and a route that does not match costs a rejection.
     let polls = show.or(monitor).unify().boxed();
-    let rest = start.or(cancel).unify().or(event).unify().or(updates).unify().or(page).unify().boxed()
+    let rest = start.or(cancel).unify().or(event).unify().or(updates).unify().or(page).unify().or(finished).unify().boxed()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
     routes.or(otherwise(app, [PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
@@ -69,6 +70,7 @@ const PUBLIC: Table = &[
     (paths::MONITOR, READS),
     (paths::UPDATES, READS),
     (paths::EVENT, "GET, HEAD, POST, OPTIONS"),
+    (paths::FINISHED, READS),
     (paths::PROBLEM, READS),
     ("/healthz", READS),
 ];
@@ -123,10 +125,13 @@ fn otherwise(
     })
 }
 
-/// The action that `path` starts, if it is such a path.
+/// The action that `path` starts or follows, if it is such a path.
 fn action_at(path: &str) -> Option<&str> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    fits(paths::START, path).then(|| path.rsplit('/').next()).flatten()
+    [paths::START, paths::FINISHED]
+        .into_iter()
+        .find(|template| fits(template, path))
+        .and_then(|_| path.split('/').nth(3))
 }
 
 /// Whether `path` is that of an event that people cannot answer on a page.

@@ -32,6 +32,8 @@ pub struct HttpSettings {
     pub longest_retry_after: Duration,
     /// How long a stream of updates is silent at most, so that nobody on its way takes it for dead.
     pub heartbeat: Duration,
+    /// What `Retry-After` says to a trigger that knows everything, in whole seconds; at least 1.
+    pub trigger_retry_after: Duration,
     /// The limits.
     pub limits: HttpLimits,
 }
@@ -105,6 +107,7 @@ impl Default for HttpSettings {
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
             heartbeat: Duration::from_secs(15),
+            trigger_retry_after: Duration::from_secs(15),
             limits: HttpLimits::default(),
         }
     }

@@ -11,6 +11,7 @@ mod management;
 mod order;
 mod start;
 mod status;
+mod trigger;
 mod updates;
 mod wait;
 

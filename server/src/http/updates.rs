@@ -114,7 +114,7 @@ struct Updates {
     id: OperationId,
     /// The view that the reader has.
     known: [u8; 22],
-    watch: Watch,
+    watch: Watch<OperationId>,
     credential: Credential,
     ends: Timestamp,
     connection: Arc<Connection>,

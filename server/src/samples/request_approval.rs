@@ -82,6 +82,10 @@ impl Action for RequestApproval {
                         text: request.subject,
                     }),
             )
+            .step_description(
+                "Waits until a person decides, for three days or as long as you say. The operator of the server gives out the \
+                 link for the decision.",
+            )
             .failure("approval-timeout", 422)
             .failure("notification-failed", 424)
             .deadline(Duration::from_secs(30 * 24 * 3600))
