@@ -10,6 +10,7 @@
 pub enum ProblemCode {
     MalformedJson,
     InvalidIdempotencyKey,
+    InvalidParameter,
     Unauthenticated,
     Forbidden,
     NotFound,
@@ -43,9 +44,10 @@ use ProblemCode as P;
 
 impl ProblemCode {
     /// Every code, in the order of their HTTP statuses.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         P::MalformedJson,
         P::InvalidIdempotencyKey,
+        P::InvalidParameter,
         P::Unauthenticated,
         P::Forbidden,
         P::NotFound,
@@ -120,6 +122,9 @@ impl ProblemCode {
             P::InvalidIdempotencyKey => ("invalid-idempotency-key", 400, "The Idempotency-Key is not usable",
                 "Idempotency-Key must be one header of 1 to 255 visible ASCII characters, bare or in double quotes. \
                  Nothing was accepted."),
+            P::InvalidParameter => ("invalid-parameter", 400, "A parameter of the URL is not usable",
+                "A parameter in the query of the URL has a value that this path does not know. 'detail' says which \
+                 one, and what it may be. Use a URL that the server gave exactly as it is."),
             P::Unauthenticated => ("unauthenticated", 401, "No valid credential",
                 "The request has neither a key that this server knows nor a link that grants this. Send an API key as \
                  'Authorization: Bearer rck_…' or 'X-API-Key', or use the status URL exactly as it was given."),

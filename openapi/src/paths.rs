@@ -8,6 +8,8 @@ pub const OPERATION: &str = "/v1/actions/{action}/operations/{id}";
 pub const MONITOR: &str = "/v1/actions/{action}/operations/{id}/status";
 /// Template of the path that takes an operation's events.
 pub const EVENT: &str = "/v1/actions/{action}/operations/{id}/events/{name}";
+/// Template of the path that a trigger polls for what has ended of an action.
+pub const FINISHED: &str = "/v1/triggers/{action}/finished";
 /// The OpenAPI document.
 pub const DOCUMENT: &str = "/openapi.json";
 /// Pages about problem codes.
@@ -41,6 +43,16 @@ pub fn monitor(action: &str, id: &str) -> String {
 #[must_use]
 pub fn event(action: &str, id: &str, name: &str) -> String {
     format!("/v1/actions/{action}/operations/{id}/events/{name}")
+}
+
+/// The path that a trigger polls for what has ended of `action`.
+///
+/// ```
+/// assert_eq!(raincheck_openapi::paths::finished("countdown"), "/v1/triggers/countdown/finished");
+/// ```
+#[must_use]
+pub fn finished(action: &str) -> String {
+    format!("/v1/triggers/{action}/finished")
 }
 
 /// The path of one operation on the management listener.

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::clock::{Clock, after};
 use crate::store::StoreError;
@@ -197,14 +197,29 @@ impl Authenticator {
         {
             return Ok(Some(Arc::clone(caller)));
         }
-        // Those who come while one reads wait for that reading instead of starting their own.
+        Ok(self.known().await?.callers.get(&hash).cloned())
+    }
+
+    /// The caller of that name, if a key of that name is in use: for links that stand for a caller.
+    ///
+    /// # Errors
+    /// If the keys cannot be read.
+    pub async fn named(&self, name: &str) -> Result<Option<Arc<Caller>>, StoreError> {
+        if name == ENVIRONMENT {
+            return Ok(self.environment.as_ref().map(|(_, caller)| Arc::clone(caller)));
+        }
+        Ok(self.known().await?.callers.values().find(|caller| &*caller.name == name).cloned())
+    }
+
+    // Those who come while one reads wait for that reading instead of starting their own.
+    async fn known(&self) -> Result<MutexGuard<'_, Known>, StoreError> {
         let mut known = self.known.lock().await;
         let now = self.clock.now();
         if !known.is_fresh(now) {
             let callers = self.store.keys().await?.into_iter().filter_map(caller).collect();
             *known = Known { read_at: Some(now), callers };
         }
-        Ok(known.callers.get(&hash).cloned())
+        Ok(known)
     }
 }
 

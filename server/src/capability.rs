@@ -16,6 +16,10 @@ use sha2::Sha256;
 
 use crate::operation::{OperationId, Origin};
 
+mod trigger;
+
+pub use trigger::{Trigger, TriggerLink};
+
 /// What a link lets its holder do with its operation.
 ///
 /// ```

@@ -108,6 +108,9 @@ pub struct PollingConfig {
     /// The most that `Retry-After` says; whole seconds.
     #[serde(deserialize_with = "units::duration")]
     pub longest_retry_after: Duration,
+    /// What `Retry-After` says to a trigger that has nothing new to learn; whole seconds.
+    #[serde(deserialize_with = "units::duration")]
+    pub trigger_retry_after: Duration,
 }
 
 /// What is logged, and how. Logs go to standard error.
@@ -162,6 +165,7 @@ impl Default for PollingConfig {
             longest_wait: Duration::from_secs(30),
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
+            trigger_retry_after: Duration::from_secs(15),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The wire: HTTP in and out. The only place that knows warp, hyper, and the types of the contract.
 //!
 //! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `cancel`, `events`,
-//! `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `front` (what every
+//! `trigger`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `front` (what every
 //! answer has), `listen` and `patience` (connections).
 
 use std::borrow::Cow;
@@ -42,6 +42,7 @@ mod start;
 mod status;
 #[cfg(test)]
 mod tests;
+mod trigger;
 mod view;
 
 pub use cors::{CorsOrigin, NotAnOrigin};

@@ -312,7 +312,7 @@ fn document_settings(config: &Config, license: Option<String>) -> DocumentSettin
 
 fn connector_settings(config: &Config, host: Option<String>) -> ConnectorSettings {
     // Without `..`: a new key has to find its place.
-    let ConnectorConfig { title, description, color, publisher } = config.connector.clone();
+    let ConnectorConfig { title, description, color, publisher, triggers } = config.connector.clone();
     let public = config.public_url.as_ref();
     let own_host = || {
         let url = public?;
@@ -326,6 +326,7 @@ fn connector_settings(config: &Config, host: Option<String>) -> ConnectorSetting
         publisher,
         host: host.or_else(own_host).unwrap_or_else(|| ConnectorSettings::default().host),
         base_path: public.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default(),
+        triggers,
     }
 }
 
@@ -341,6 +342,7 @@ fn http_settings(config: &Config) -> HttpSettings {
         wait_cap: config.polling.longest_wait,
         shortest_retry_after: config.polling.shortest_retry_after,
         longest_retry_after: config.polling.longest_retry_after,
+        trigger_retry_after: config.polling.trigger_retry_after,
         limits: HttpLimits {
             body: size(limits.request_body),
             event: size(limits.event),

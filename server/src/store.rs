@@ -8,12 +8,14 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
+use self::feed::{Feed, FeedPage, FeedPlace};
 use crate::Json;
 use crate::journal::{Entry, Record};
 use crate::operation::{Operation, OperationId, Outcome, Published, State, Tombstone};
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod feed;
 pub mod keys;
 pub mod sqlite;
 
@@ -75,6 +77,18 @@ pub trait Store: Send + Sync + 'static {
 
     /// Up to `max` operations that `filter` lets through, newest first, from after the place `before`.
     fn list(&self, filter: Filter, before: Option<Place>, max: usize) -> Answer<'_, Vec<Arc<Operation>>>;
+
+    /// Up to `max` of what has ended and `feed` lets through, from after the place `after`, in the order of the commits:
+    /// with the place that each page ends at, all pages together have each end exactly once.
+    ///
+    /// A page may have fewer than `max` although there is more: a store looks at so many ends at a time, and gives so
+    /// many bytes. What is no longer kept is in no feed; an older place goes on with the oldest end that is kept, and
+    /// one that is [past the end](Self::feed_end) (of another store, or of a time before this one was restored) at
+    /// the end.
+    fn finished(&self, feed: Feed, after: FeedPlace, max: usize) -> Answer<'_, FeedPage>;
+
+    /// The place after everything that has ended: everything that a reader has been shown, and nothing that will end.
+    fn feed_end(&self) -> Answer<'_, FeedPlace>;
 
     /// How many operations of each action are accepted and not ended; of actions that nobody knows, too.
     fn active(&self) -> Answer<'_, Vec<(Arc<str>, u64)>>;
@@ -254,7 +268,7 @@ pub struct Claimed {
 
 /// Hears what was committed. Called on the store's own thread: must return at once.
 pub trait Listener: Send + Sync + 'static {
-    /// What a poll of this operation shows has changed.
+    /// What a poll of this operation shows has changed. If it has ended, the feed has grown by it.
     fn changed(&self, operation: &Arc<Operation>);
     /// An event or a cancel was written for this operation, or an end from outside.
     fn signaled(&self, id: OperationId);

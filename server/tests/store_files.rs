@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use raincheck_server::operation::{Operation, Origin};
+use raincheck_server::operation::{Operation, Origin, Outcome};
 use raincheck_server::store::conformance::power_loss::PowerLoss;
+use raincheck_server::store::feed::{Feed, FeedPlace};
 use raincheck_server::store::keys::{KeyStore, StoredKey};
 use raincheck_server::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
-use raincheck_server::store::{Accepted, ActiveLimits, Filter, Found, NewOperation, Store, StoreError};
+use raincheck_server::store::{
+    Accepted, ActiveLimits, Change, Filter, Found, NewOperation, Store, StoreError,
+};
 use raincheck_server::{Json, OperationId};
 
 #[test]
@@ -63,7 +66,7 @@ fn a_database_of_a_newer_release_is_refused_by_name() {
 
     assert_eq!(
         error.to_string(),
-        "this database was written by a newer raincheck (schema 7; this one knows 2)"
+        "this database was written by a newer raincheck (schema 7; this one knows 3)"
     );
 }
 
@@ -77,7 +80,9 @@ async fn a_database_of_an_older_release_gets_what_it_has_not() {
     store.close().await.unwrap();
     drop(store);
     let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
-    database.execute_batch("DROP INDEX operation_child; PRAGMA user_version = 1").unwrap();
+    let older = "DROP TABLE finish; ALTER TABLE operation DROP COLUMN finish; DROP INDEX operation_child; \
+                 PRAGMA user_version = 1";
+    database.execute_batch(older).unwrap();
     drop(database);
 
     let store = SqliteStore::open(SqliteOptions::new(directory.path())).unwrap();
@@ -87,6 +92,38 @@ async fn a_database_of_an_older_release_gets_what_it_has_not() {
     let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
     let sql = "SELECT count(*) FROM sqlite_schema WHERE name = 'operation_child'";
     assert_eq!(database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 1);
+}
+
+#[tokio::test]
+async fn what_ended_before_there_was_a_feed_is_not_in_it_and_goes_its_way() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(SqliteOptions::new(directory.path())).unwrap();
+    let end = async |store: &SqliteStore| {
+        let new = new();
+        let Ok(Accepted::New(operation, claim)) = store.accept(new).await else { panic!("not accepted") };
+        let outcome = Some(Outcome::Succeeded(Json::of("output").unwrap()));
+        let change = Change { entries: vec![], published: None, outcome, now: now() };
+        store.append(claim, change).await.unwrap();
+        operation.id
+    };
+    let before = end(&store).await;
+    store.close().await.unwrap();
+    drop(store);
+    let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
+    let older = "DROP TABLE finish; ALTER TABLE operation DROP COLUMN finish; PRAGMA user_version = 2";
+    database.execute_batch(older).unwrap();
+    drop(database);
+
+    let store = SqliteStore::open(SqliteOptions::new(directory.path())).unwrap();
+    let after = end(&store).await;
+
+    let page = store.finished(Feed::default(), FeedPlace::START, 10).await.unwrap();
+    assert_eq!(page.finished.iter().map(|finished| finished.operation.id).collect::<Vec<_>>(), [after]);
+    let swept = store.sweep(now() + Duration::from_secs(3600), 10).await.unwrap();
+    assert_eq!(swept.purged, 2);
+    assert!(matches!(store.read(before).await, Ok(Some(Found::Gone(_)))));
+    let page = store.finished(Feed::default(), FeedPlace::START, 10).await.unwrap();
+    assert!(page.finished.is_empty());
 }
 
 #[cfg(unix)]

@@ -1,6 +1,7 @@
 //! What was answered is on the disk, whenever the power goes.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,6 +11,7 @@ use jiff::Timestamp;
 use raincheck_server::journal::{Completion, Entry, Record};
 use raincheck_server::operation::{Operation, Origin, Outcome, State};
 use raincheck_server::store::conformance::power_loss::{Image, PowerLoss};
+use raincheck_server::store::feed::{Feed, FeedPlace};
 use raincheck_server::store::sqlite::{SqliteOptions, SqliteStore};
 use raincheck_server::store::{
     Accepted, ActiveLimits, Appended, Change, Claim, Found, Idempotency, NewOperation, Store, StoreError,
@@ -87,10 +89,34 @@ async fn violations(seed: u64, options: impl Fn(SqliteOptions) -> SqliteOptions)
             violations.push(violation);
         }
     }
+    match ids_in_feed(&recovered).await {
+        Ok(fed) => {
+            let lost = told.iter().filter(|told| told.ended && !fed.contains(&told.new.operation.id));
+            violations.extend(lost.map(|told| format!("{} is not in the feed", told.new.operation.id)));
+        }
+        Err(error) => violations.push(format!("the feed: {error}")),
+    }
     // And it works.
     let answer = recovered.accept(new()).await;
     assert!(matches!(answer, Ok(Accepted::New(..))), "{answer:?}");
     violations
+}
+
+/// What is in the feed, each once.
+async fn ids_in_feed(store: &SqliteStore) -> Result<HashSet<OperationId>, String> {
+    let (mut ids, mut place) = (HashSet::new(), FeedPlace::START);
+    loop {
+        let page = store.finished(Feed::default(), place, 100).await.map_err(|error| error.to_string())?;
+        for finished in &page.finished {
+            if !ids.insert(finished.operation.id) {
+                return Err(format!("{} is there twice", finished.operation.id));
+            }
+        }
+        place = page.next;
+        if !page.more {
+            return Ok(ids);
+        }
+    }
 }
 
 async fn call(store: Arc<SqliteStore>, ledger: Ledger, stopped: Arc<AtomicBool>) {

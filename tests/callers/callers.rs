@@ -5,14 +5,16 @@
 //! mark that the row has: [D] documented, [S] read in source, [U] reported by users, [I] inferred, [?] unknown. Where it
 //! is unknown what an engine does, both ways are there to be tried.
 //!
-//! Reading order: [`engine`] (an action that starts, polls and ends), [`retries`] (which answers are asked for again),
+//! Reading order: [`engine`] (an action that starts, polls and ends), [`trigger`] (what starts a workflow), [`retries`] (which answers are asked for again),
 //! [`stripped`] (which headers do not get through), [`gateway`] (what stands between an engine and a connector's API).
 
 mod engine;
 mod gateway;
 mod retries;
 mod stripped;
+mod trigger;
 
 pub(crate) use engine::{Call, End, Engine, PollsWith, REQUEST_LIMIT};
 pub(crate) use gateway::Gateway;
 pub(crate) use retries::RetryPolicy;
+pub(crate) use trigger::{Recurrence, Trigger};

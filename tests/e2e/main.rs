@@ -29,3 +29,4 @@ mod schemathesis;
 mod sdk;
 mod start;
 mod synced_first;
+mod trigger;

@@ -1,4 +1,4 @@
-//! The paths of an action: start, status, monitor, cancel, and one path for each of its events.
+//! The paths of an action: start, status, monitor, cancel, one for triggers, and one for each of its events.
 
 use std::collections::BTreeSet;
 
@@ -15,6 +15,8 @@ use super::{ActionDescription, DocumentSettings};
 use crate::ProblemCode as P;
 use crate::paths;
 
+mod trigger;
+
 /// Collects the paths of a document.
 pub(super) struct Operations<'a> {
     settings: &'a DocumentSettings,
@@ -29,6 +31,7 @@ struct Ids {
     status: String,
     monitor: String,
     cancel: String,
+    follow: String,
     /// In the order of the action's events.
     events: Vec<String>,
 }
@@ -43,14 +46,16 @@ impl<'a> Operations<'a> {
         let name = self.names.pascal(&action.name);
         let mut id = |verb: &str| self.names.operation_id(format!("{verb}{name}"));
         let (start, status, monitor, cancel) = (id("start"), id("get"), id("monitor"), id("cancel"));
+        let follow = id("follow");
         let mut send = |event: &str| self.names.operation_id(format!("send{}To{name}", pascal(event)));
         let events = action.events.iter().map(|event| send(&event.name)).collect();
-        let ids = Ids { start, status, monitor, cancel, events };
+        let ids = Ids { start, status, monitor, cancel, follow, events };
 
         let start = self.start(action, schemas, &ids);
         let status = self.status(action, schemas, &ids);
         let monitor = self.monitor(action, schemas, &ids);
         let cancel = self.cancel(action, &ids);
+        let follow = self.follow(action, schemas, &ids.follow);
         let parameters = json!([operation_id()]);
         self.paths.insert(paths::start(&action.name), object([("post", start)]));
         self.paths.insert(
@@ -61,6 +66,7 @@ impl<'a> Operations<'a> {
             paths::monitor(&action.name, "{id}"),
             object([("parameters", parameters.clone()), ("get", monitor)]),
         );
+        self.paths.insert(paths::finished(&action.name), object([("get", follow)]));
         for ((event, schema), id) in action.events.iter().zip(&schemas.events).zip(&ids.events) {
             let send = self.send(action, &event.name, event.many, schema, id);
             self.paths.insert(
@@ -319,8 +325,11 @@ impl<'a> Operations<'a> {
     }
 
     fn headers(&self, action: &ActionDescription, required: &[&str], optional: &[&str]) -> Value {
-        let base = self.settings.server_url.as_deref().unwrap_or("https://raincheck.example.org");
-        responses::headers(base.trim_end_matches('/'), action, required, optional)
+        responses::headers(self.base(), action, required, optional)
+    }
+
+    fn base(&self) -> &str {
+        self.settings.server_url.as_deref().unwrap_or("https://raincheck.example.org").trim_end_matches('/')
     }
 
     fn prefer(&self, until: &str) -> Value {

@@ -46,6 +46,7 @@ impl Config {
         for (key, value) in [
             ("polling.shortest_retry_after", polling.shortest_retry_after),
             ("polling.longest_retry_after", polling.longest_retry_after),
+            ("polling.trigger_retry_after", polling.trigger_retry_after),
         ] {
             if value.subsec_nanos() != 0 {
                 mistakes.push((key, "must be whole seconds, as Retry-After is".to_owned()));
@@ -75,7 +76,7 @@ impl Config {
         mistakes
     }
 
-    fn times(&self) -> [(&'static str, Range); 5] {
+    fn times(&self) -> [(&'static str, Range); 6] {
         let day = SECOND * 24 * 3600;
         let polling = &self.polling;
         [
@@ -90,6 +91,7 @@ impl Config {
                 "polling.longest_retry_after",
                 Range::Time(polling.longest_retry_after, Duration::ZERO, SECOND * 3600),
             ),
+            ("polling.trigger_retry_after", Range::Time(polling.trigger_retry_after, SECOND, SECOND * 3600)),
         ]
     }
 

@@ -52,7 +52,12 @@ impl Call {
 
     /// The first value of a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.parameters().find_map(|(key, value)| (key == name).then_some(value))
+        self.all(name).next()
+    }
+
+    /// All values of a query parameter.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        self.parameters().filter_map(move |(key, value)| (key == name).then_some(value))
     }
 
     fn parameters(&self) -> form_urlencoded::Parse<'_> {
@@ -61,7 +66,7 @@ impl Call {
 
     /// The token of a link. Two of them are no credential: which one is meant would be a guess.
     pub(crate) fn token(&self) -> Option<Cow<'_, str>> {
-        let mut tokens = self.parameters().filter_map(|(key, value)| (key == "token").then_some(value));
+        let mut tokens = self.all("token");
         let token = tokens.next()?;
         tokens.next().is_none().then_some(token)
     }

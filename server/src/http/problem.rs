@@ -103,6 +103,11 @@ impl Problem {
         Self { errors, ..Self::new(ProblemCode::InvalidInput, detail) }
     }
 
+    /// The answer to a query parameter with a value that is none.
+    pub(crate) fn parameter(name: &str, expected: impl std::fmt::Display) -> Self {
+        Self::new(ProblemCode::InvalidParameter, format!("{name}: expected {expected}"))
+    }
+
     pub(crate) const fn with_limit(mut self, limit: u64) -> Self {
         self.limit = Some(limit);
         self

@@ -12,7 +12,7 @@ use warp::{Filter, delete, get, head, path, post};
 use super::call::Call;
 use super::front::call;
 use super::problem::Problem;
-use super::{App, cancel, document, events, management, problems, start, status};
+use super::{App, cancel, document, events, management, problems, start, status, trigger};
 
 /// The routes of the public listener.
 #[rustfmt::skip]
@@ -23,6 +23,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let start   = path!("v1" / "actions" / String).and(post()).and(at()).and(warp::body::stream()).then(start::start);
     let cancel  = path!("v1" / "actions" / String / "operations" / String).and(delete()).and(at()).then(cancel::cancel);
     let event   = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(events::send);
+    let finished = path!("v1" / "triggers" / String / "finished").and(read()).and(at()).then(trigger::finished);
     let problem = path!("problems" / String).and(read()).and(at()).then(problems::page);
     let health  = path!("healthz").and(read()).then(alive);
     let json    = path!("openapi.json").and(read()).and(at()).then(document::json);
@@ -30,7 +31,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 
     // The polls come first: they are most of the traffic, and a route that does not match costs a rejection.
     let polls = show.or(monitor).unify().boxed();
-    let rest = start.or(cancel).unify().or(event).unify().boxed()
+    let rest = start.or(cancel).unify().or(event).unify().or(finished).unify().boxed()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
     routes.or(otherwise(app, [PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
@@ -66,6 +67,7 @@ const PUBLIC: Table = &[
     (paths::OPERATION, "GET, HEAD, DELETE, OPTIONS"),
     (paths::MONITOR, READS),
     (paths::EVENT, "POST, OPTIONS"),
+    (paths::FINISHED, READS),
     (paths::PROBLEM, READS),
     ("/healthz", READS),
 ];
@@ -114,10 +116,13 @@ fn otherwise(
     })
 }
 
-/// The action that `path` starts, if it is such a path.
+/// The action that `path` starts or follows, if it is such a path.
 fn action_at(path: &str) -> Option<&str> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    fits(paths::START, path).then(|| path.rsplit('/').next()).flatten()
+    [paths::START, paths::FINISHED]
+        .into_iter()
+        .find(|template| fits(template, path))
+        .and_then(|_| path.split('/').nth(3))
 }
 
 /// The methods that `path` has, if it is one.

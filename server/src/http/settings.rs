@@ -30,6 +30,8 @@ pub struct HttpSettings {
     pub shortest_retry_after: Duration,
     /// The most.
     pub longest_retry_after: Duration,
+    /// What `Retry-After` says to a trigger that knows everything, in whole seconds; at least 1.
+    pub trigger_retry_after: Duration,
     /// The limits.
     pub limits: HttpLimits,
 }
@@ -98,6 +100,7 @@ impl Default for HttpSettings {
             wait_cap: Duration::from_secs(30),
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
+            trigger_retry_after: Duration::from_secs(15),
             limits: HttpLimits::default(),
         }
     }

@@ -10,6 +10,7 @@ mod management;
 mod order;
 mod start;
 mod status;
+mod trigger;
 mod wait;
 
 use std::sync::Arc;

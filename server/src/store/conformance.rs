@@ -33,6 +33,7 @@ use super::keys::KeyStore;
 pub mod accepting;
 pub mod appending;
 pub mod claiming;
+pub mod finishing;
 pub mod keys;
 pub mod listing;
 #[cfg(unix)]
@@ -109,6 +110,15 @@ macro_rules! store_conformance {
                 children_are_among_those_of_their_own_time,
                 each_part_of_a_filter_lets_only_its_own_through,
                 pages_stay_exact_while_operations_change;
+            finishing:
+                whatever_ends_is_in_the_feed_in_the_order_of_the_commits,
+                the_end_of_the_feed_is_between_what_has_ended_and_what_will,
+                a_feed_has_only_what_it_lets_through,
+                nothing_is_lost_or_doubled_while_many_end_at_once,
+                what_is_no_longer_kept_is_in_no_feed,
+                a_place_is_good_after_a_restart,
+                a_place_of_another_store_is_the_end,
+                an_end_is_told_to_the_listener_once_it_is_in_the_feed;
             sweeping:
                 a_deadline_ends_an_operation_that_nobody_runs,
                 what_is_not_due_stays,
@@ -156,6 +166,7 @@ mod tests {
             include_str!("conformance/accepting.rs"),
             include_str!("conformance/appending.rs"),
             include_str!("conformance/claiming.rs"),
+            include_str!("conformance/finishing.rs"),
             include_str!("conformance/keys.rs"),
             include_str!("conformance/listing.rs"),
             include_str!("conformance/reading.rs"),

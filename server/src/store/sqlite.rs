@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use self::reader::Query;
 use self::shown::Shown;
 use self::writer::Write;
+use super::feed::{Feed, FeedPage, FeedPlace};
 use super::keys::{KeyStore, StoredKey};
 use super::{
     Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Found, Listener,
@@ -26,6 +27,7 @@ mod accept;
 mod append;
 mod checkpoint;
 mod claim;
+mod feed;
 mod gather;
 mod keys;
 mod list;
@@ -240,6 +242,15 @@ impl Store for SqliteStore {
 
     fn list(&self, filter: Filter, before: Option<Place>, max: usize) -> Answer<'_, Vec<Arc<Operation>>> {
         self.query(list::List { filter, before, max })
+    }
+
+    fn finished(&self, feed: Feed, after: FeedPlace, max: usize) -> Answer<'_, FeedPage> {
+        let end = self.shown.feed_end();
+        self.query(feed::Read { feed, after: after.min(end), max })
+    }
+
+    fn feed_end(&self) -> Answer<'_, FeedPlace> {
+        Box::pin(std::future::ready(Ok(self.shown.feed_end())))
     }
 
     fn complaints(&self) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::journal::Record;
+use crate::store::feed::{Feed, FeedPage, FeedPlace};
 use crate::store::{
     Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Listener, NewOperation,
     Place as ListPlace, Signal, Signaled, StoreError, Swept,
@@ -136,6 +137,14 @@ impl Store for Halting {
             self.pass(Place::AfterClaim).await?;
             Ok(claimed)
         })
+    }
+
+    fn finished(&self, feed: Feed, after: FeedPlace, max: usize) -> Answer<'_, FeedPage> {
+        self.store.finished(feed, after, max)
+    }
+
+    fn feed_end(&self) -> Answer<'_, FeedPlace> {
+        self.store.feed_end()
     }
 
     fn listen(&self, listener: Arc<dyn Listener>) {

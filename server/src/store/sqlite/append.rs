@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::StoreError;
+use super::feed;
 use super::live::{Live, Tail};
 use super::row;
 use super::writer::{Tx, Write};
@@ -44,7 +45,11 @@ impl Write for Append {
         if let Some(outcome) = outcome {
             operation.finish(outcome.clone(), *now);
         }
-        row::update(tx.connection, operation)?;
+        if outcome.is_some() {
+            feed::finish(tx, &live.operation)?;
+        } else {
+            row::update(tx.connection, operation)?;
+        }
         tx.memory.change(live);
         Ok(Appended::Done)
     }

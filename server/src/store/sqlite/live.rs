@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::operation::{Operation, OperationId};
+use crate::store::feed::FeedPlace;
 use crate::store::{ActiveLimits, Claim};
 
 /// An active operation.
@@ -44,6 +45,9 @@ pub(super) struct Memory {
     undo: Vec<(OperationId, Option<Live>)>,
     pub(super) news: News,
     earliest: Option<Timestamp>,
+    // Where the feed ends: with this batch, and without it.
+    feed_end: FeedPlace,
+    committed_end: FeedPlace,
 }
 
 /// What a batch changed and others will want to know once it is committed.
@@ -54,9 +58,15 @@ pub(super) struct News {
     pub(super) signaled: Vec<OperationId>,
     pub(super) purged: Vec<OperationId>,
     pub(super) due: Option<Timestamp>,
+    pub(super) feed_end: FeedPlace,
 }
 
 impl Memory {
+    /// What a store has whose feed ends there, without its operations.
+    pub(super) fn new(feed_end: FeedPlace) -> Self {
+        Self { feed_end, committed_end: feed_end, ..Self::default() }
+    }
+
     /// Takes an operation that the store has from before.
     pub(super) fn load(&mut self, operation: Operation) -> Arc<Operation> {
         let operation = self.share(operation);
@@ -147,6 +157,17 @@ impl Memory {
         claim
     }
 
+    /// A place for one end more, after all others.
+    ///
+    /// It has the time and a number in it: a place that somebody kept is before what ends later, also when the feed was
+    /// emptied meanwhile, or the store was restored from a copy.
+    pub(super) fn next_place(&mut self, now: Timestamp) -> FeedPlace {
+        // A signed integer holds this until the last time there is.
+        let by_time = now.as_millisecond().max(0).unsigned_abs() << 15;
+        self.feed_end = FeedPlace::from_number(by_time.max(self.feed_end.number() + 1));
+        self.feed_end
+    }
+
     fn due(&mut self, at: Timestamp) {
         if self.news.due.is_none_or(|due| at < due) {
             self.news.due = Some(at);
@@ -166,12 +187,15 @@ impl Memory {
         // Only what is earlier than all that is known is worth a wake-up.
         news.due = news.due.filter(|due| self.earliest.is_none_or(|earliest| *due < earliest));
         self.earliest = news.due.or(self.earliest);
+        self.committed_end = self.feed_end;
+        news.feed_end = self.feed_end;
         news
     }
 
     /// The batch is not committed: everything is as it was before it.
     pub(super) fn roll_back(&mut self) {
         self.news = News::default();
+        self.feed_end = self.committed_end;
         while let Some((id, live)) = self.undo.pop() {
             self.set(id, live);
         }

@@ -12,7 +12,7 @@ use super::checkpoint::{Checkpointer, WalLength};
 use super::live::Memory;
 use super::shown::Shown;
 use super::writer::Writer;
-use super::{Joined, SqliteOptions, SqliteStore, StoreError, reader, row, schema};
+use super::{Joined, SqliteOptions, SqliteStore, StoreError, feed, reader, row, schema};
 
 /// The file of the database, in the store's directory.
 const DATABASE: &str = "raincheck.db";
@@ -66,8 +66,10 @@ pub(super) fn open(options: SqliteOptions) -> Result<SqliteStore, OpenError> {
     prepare(&options.directory)?;
     let lock = lock(&options.directory)?;
     let connection = connect(&options)?;
-    let mut memory = Memory::default();
+    let feed_end = feed::end(&connection)?;
+    let mut memory = Memory::new(feed_end);
     let shown = Arc::new(Shown::default());
+    shown.show_feed_end(feed_end);
     row::each_active(&connection, |operation| {
         let operation = memory.load(operation);
         shown.show(operation);

@@ -13,6 +13,7 @@ use crate::Json;
 use crate::journal::{Entry, Record};
 use crate::operation::{Operation, OperationId, Origin, State, Tombstone};
 use crate::store::Found;
+use crate::store::feed::FeedPlace;
 
 /// What the next thing is that falls due for an operation.
 pub(super) const ACTIVE: i64 = 0;
@@ -82,37 +83,51 @@ pub(super) fn insert(
     Ok(added == 1)
 }
 
-/// Writes what may have changed of an operation: of an active one without touching the index of what is due.
+/// Writes what may have changed of an active operation: without touching the index of what is due.
 pub(super) fn update(connection: &Connection, operation: &Operation) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE operation SET state = ?2, custom_status = ?3, percent = ?4, updated_at = ?5 WHERE id = ?1",
+        )?
+        .execute(params![
+            operation.id.as_bytes(),
+            number(operation.state),
+            operation.custom_status.as_ref().map(Json::get),
+            operation.percent,
+            milliseconds(operation.updated_at),
+        ])?;
+    Ok(())
+}
+
+/// Writes the end of an operation, which has that place in the feed.
+pub(super) fn finish(
+    connection: &Connection,
+    operation: &Operation,
+    place: FeedPlace,
+) -> rusqlite::Result<()> {
     let id = operation.id.as_bytes();
-    let state = number(operation.state);
-    let custom_status = operation.custom_status.as_ref().map(Json::get);
-    let updated_at = milliseconds(operation.updated_at);
-    if operation.state.is_terminal() {
-        connection
-            .prepare_cached(
-                "UPDATE operation SET phase = ?2, due_at = ?3, state = ?4, custom_status = ?5, percent = ?6, \
-                 updated_at = ?7, finished_at = ?8, output = ?9, problem = ?10 WHERE id = ?1",
-            )?
-            .execute(params![
-                id,
-                ENDED,
-                milliseconds(operation.due_at()),
-                state,
-                custom_status,
-                operation.percent,
-                updated_at,
-                operation.finished_at.map(milliseconds),
-                operation.output.as_ref().map(Json::get),
-                operation.problem.as_deref().map(text),
-            ])?;
-    } else {
-        connection
-            .prepare_cached(
-                "UPDATE operation SET state = ?2, custom_status = ?3, percent = ?4, updated_at = ?5 WHERE id = ?1",
-            )?
-            .execute(params![id, state, custom_status, operation.percent, updated_at])?;
-    }
+    let place = integer(place.number());
+    connection
+        .prepare_cached(
+            "UPDATE operation SET phase = ?2, due_at = ?3, state = ?4, custom_status = ?5, percent = ?6, \
+             updated_at = ?7, finished_at = ?8, output = ?9, problem = ?10, finish = ?11 WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            ENDED,
+            milliseconds(operation.due_at()),
+            number(operation.state),
+            operation.custom_status.as_ref().map(Json::get),
+            operation.percent,
+            milliseconds(operation.updated_at),
+            operation.finished_at.map(milliseconds),
+            operation.output.as_ref().map(Json::get),
+            operation.problem.as_deref().map(text),
+            place,
+        ])?;
+    connection
+        .prepare_cached("INSERT INTO finish (action, place, operation) VALUES (?1, ?2, ?3)")?
+        .execute(params![operation.action, place, id])?;
     Ok(())
 }
 
@@ -120,8 +135,13 @@ pub(super) fn update(connection: &Connection, operation: &Operation) -> rusqlite
 pub(super) fn bury(connection: &Connection, id: OperationId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
+            "DELETE FROM finish WHERE (action, place) = (SELECT action, finish FROM operation WHERE id = ?1)",
+        )?
+        .execute([id.as_bytes()])?;
+    connection
+        .prepare_cached(
             "UPDATE operation SET phase = ?2, due_at = due_at + retention, custom_status = NULL, percent = NULL, \
-             output = NULL, problem = NULL, tracking_id = NULL, traceparent = NULL WHERE id = ?1",
+             output = NULL, problem = NULL, tracking_id = NULL, traceparent = NULL, finish = NULL WHERE id = ?1",
         )?
         .execute(params![id.as_bytes(), TOMBSTONE])?;
     connection.prepare_cached("DELETE FROM journal WHERE operation = ?1")?.execute([id.as_bytes()])?;

@@ -70,6 +70,15 @@ const STEPS: &[&str] = &[
     // Listings are by the time of acceptance. The id of an operation begins with that time, except for that of a child,
     // which begins with its parent's: only children need an index, and only they pay for one. It ends with the id.
     "CREATE INDEX operation_child ON operation (created_at) WHERE parent IS NOT NULL;",
+    // The feed of what has ended, by action and in the order of the commits. An operation knows its place, so that it
+    // leaves the feed when it is purged. What ended before this step is in no feed.
+    "CREATE TABLE finish (
+        action TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        operation BLOB NOT NULL,
+        PRIMARY KEY (action, place)
+    ) WITHOUT ROWID;
+    ALTER TABLE operation ADD COLUMN finish INTEGER;",
 ];
 
 /// Brings the database to the schema of this release.

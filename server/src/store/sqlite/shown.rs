@@ -6,6 +6,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use crate::operation::{Operation, OperationId, Origin};
 use crate::store::Listener;
+use crate::store::feed::FeedPlace;
 
 /// Enough that readers on a few cores rarely meet the writer.
 const SHARDS: usize = 64;
@@ -15,6 +16,7 @@ type Shard = RwLock<HashMap<OperationId, Arc<Operation>>>;
 pub(super) struct Shown {
     shards: [Shard; SHARDS],
     listener: OnceLock<Arc<dyn Listener>>,
+    feed_end: AtomicU64,
     // How many commits have begun, and how many of them are shown: between the two, a query of the database sees
     // more than the map does.
     begun: AtomicU64,
@@ -27,6 +29,7 @@ impl Default for Shown {
         Self {
             shards: std::array::from_fn(|_| Shard::default()),
             listener: OnceLock::new(),
+            feed_end: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             published: Mutex::new(0),
             publication: Condvar::new(),
@@ -46,6 +49,14 @@ impl Shown {
 
     pub(super) fn hide(&self, id: OperationId) {
         self.shard(id).write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    pub(super) fn feed_end(&self) -> FeedPlace {
+        FeedPlace::from_number(self.feed_end.load(Ordering::Acquire))
+    }
+
+    pub(super) fn show_feed_end(&self, place: FeedPlace) {
+        self.feed_end.store(place.number(), Ordering::Release);
     }
 
     pub(super) fn listen(&self, listener: Arc<dyn Listener>) {

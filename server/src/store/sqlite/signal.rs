@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
 use super::append::{journal, tail};
+use super::feed;
 use super::row;
 use super::writer::{Tx, Write};
 use crate::journal::Entry;
@@ -57,12 +58,13 @@ impl Write for Tell {
             Signal::Cancel => {
                 journal(tx, &mut live, &Entry::CancelRequested, *now)?;
                 Arc::make_mut(&mut live.operation).cancel(*now);
+                row::update(tx.connection, &live.operation)?;
             }
             Signal::End(outcome) => {
                 Arc::make_mut(&mut live.operation).finish(outcome.clone(), *now);
+                feed::finish(tx, &live.operation)?;
             }
         }
-        row::update(tx.connection, &live.operation)?;
         let operation = Arc::clone(&live.operation);
         tx.memory.change(live);
         tx.memory.news.signaled.push(id);

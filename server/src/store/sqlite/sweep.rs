@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::StoreError;
+use super::feed;
 use super::row::{self, ACTIVE, ENDED, TOMBSTONE, integer, milliseconds};
 use super::writer::{Tx, Write};
 use crate::operation::{OperationId, Outcome, Problem};
@@ -56,9 +57,8 @@ fn end(tx: &mut Tx<'_>, id: OperationId, now: Timestamp) -> Result<bool, StoreEr
         http_status: 422,
         details: None,
     };
-    let operation = Arc::make_mut(&mut live.operation);
-    operation.finish(Outcome::Failed(problem), now);
-    row::update(tx.connection, operation)?;
+    Arc::make_mut(&mut live.operation).finish(Outcome::Failed(problem), now);
+    feed::finish(tx, &live.operation)?;
     tx.memory.change(live);
     tx.memory.news.signaled.push(id);
     Ok(true)

@@ -201,6 +201,8 @@ impl Writer {
     }
 
     fn publish(&mut self, news: &News) {
+        // First, so that whoever has seen an end finds it before the end of the feed.
+        self.shown.show_feed_end(news.feed_end);
         for (operation, _) in news.operations.values() {
             self.shown.show(Arc::clone(operation));
             if operation.state.is_terminal() {
@@ -215,7 +217,7 @@ impl Writer {
 
     fn tell(&self, news: News) {
         let Some(listener) = self.shown.listener() else { return };
-        let News { operations, signaled, purged: _, due } = news;
+        let News { operations, signaled, purged: _, due, feed_end: _ } = news;
         for (operation, changed) in operations.values() {
             if *changed {
                 listener.changed(operation);
