@@ -10,6 +10,7 @@
 pub enum ProblemCode {
     MalformedJson,
     InvalidIdempotencyKey,
+    InvalidParameter,
     Unauthenticated,
     Forbidden,
     NotFound,
@@ -34,6 +35,7 @@ pub enum ProblemCode {
     TooManyActive,
     TooManyEvents,
     TooManySubscriptions,
+    TooManyStreams,
     RateLimited,
     HeadersTooLarge,
     InternalError,
@@ -45,9 +47,10 @@ use ProblemCode as P;
 
 impl ProblemCode {
     /// Every code, in the order of their HTTP statuses.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         P::MalformedJson,
         P::InvalidIdempotencyKey,
+        P::InvalidParameter,
         P::Unauthenticated,
         P::Forbidden,
         P::NotFound,
@@ -72,6 +75,7 @@ impl ProblemCode {
         P::TooManyActive,
         P::TooManyEvents,
         P::TooManySubscriptions,
+        P::TooManyStreams,
         P::RateLimited,
         P::HeadersTooLarge,
         P::InternalError,
@@ -124,6 +128,9 @@ impl ProblemCode {
             P::InvalidIdempotencyKey => ("invalid-idempotency-key", 400, "The Idempotency-Key is not usable",
                 "Idempotency-Key must be one header of 1 to 255 visible ASCII characters, bare or in double quotes. \
                  Nothing was accepted."),
+            P::InvalidParameter => ("invalid-parameter", 400, "A parameter of the URL is not usable",
+                "A parameter in the query of the URL has a value that this path does not know. 'detail' says which \
+                 one, and what it may be. Use a URL that the server gave exactly as it is."),
             P::Unauthenticated => ("unauthenticated", 401, "No valid credential",
                 "The request has neither a key that this server knows nor a link that grants this. Send an API key as \
                  'Authorization: Bearer rck_…' or 'X-API-Key', or use the status URL exactly as it was given."),
@@ -183,6 +190,9 @@ impl ProblemCode {
                 "The operation has as many unconsumed events as it may have. Try again after Retry-After."),
             P::TooManySubscriptions => ("too-many-subscriptions", 429, "Too many subscriptions",
                 "This server has as many subscriptions as it may have. End those that nobody needs, or ask its operator."),
+            P::TooManyStreams => ("too-many-streams", 429, "Too many streams of updates",
+                "The limit of open streams is reached, for this server or this caller. Poll the status URL instead, or try \
+                 again after Retry-After."),
             P::RateLimited => ("rate-limited", 429, "Too many requests",
                 "Requests come faster than this server takes them from this caller. Try again after Retry-After."),
             P::HeadersTooLarge => ("headers-too-large", 431, "The headers are too large",

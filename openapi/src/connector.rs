@@ -1,10 +1,12 @@
 //! The custom connector of a server, for Logic Apps and Power Automate: the files that `paconn` and the import take.
 //!
-//! Every action is one step of a workflow. Its status path is declared as well, for nobody to see: the gateway before a
-//! connector only lets through what is declared, and polls pass through it.
+//! Every action is one step of a workflow, and one way to start a workflow when an operation has ended. Its status path
+//! is declared as well, for nobody to see: the gateway before a connector only lets through what is declared, and polls
+//! pass through it.
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::document::{self, ActionDescription, DocumentError, DocumentSettings};
@@ -39,6 +41,32 @@ pub struct ConnectorSettings {
     pub host: String,
     /// The path before `/v1`; empty for none.
     pub base_path: String,
+    /// Whether its actions start workflows, and how.
+    pub triggers: Triggers,
+}
+
+/// How the connector starts workflows when operations have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Triggers {
+    /// One poll brings up to 100 operations, and the workflow engine starts a run for each: fewer polls, which are
+    /// billed one by one.
+    #[default]
+    Batch,
+    /// One poll brings one operation.
+    Single,
+    /// Not at all: a third fewer operations in the definition.
+    None,
+}
+
+impl Triggers {
+    /// The operations that each action has in a definition.
+    const fn operations(self) -> usize {
+        match self {
+            Self::Batch | Self::Single => 3,
+            Self::None => 2,
+        }
+    }
 }
 
 impl Default for ConnectorSettings {
@@ -52,6 +80,7 @@ impl Default for ConnectorSettings {
             publisher: "raincheck".into(),
             host: "raincheck.example.org".into(),
             base_path: String::new(),
+            triggers: Triggers::default(),
         }
     }
 }
@@ -71,10 +100,13 @@ pub struct ConnectorFile {
 pub enum ConnectorError {
     /// There is no document of these actions.
     Document(DocumentError),
-    /// More operations than Microsoft takes: two for each action, and two for the trigger.
+    /// More operations than Microsoft takes: two for each action, one more for its trigger, and two for the one that
+    /// subscribes.
     TooManyOperations {
         /// How many there would be.
         operations: usize,
+        /// Of which kind its triggers are.
+        triggers: Triggers,
     },
     /// A larger definition than Microsoft takes.
     TooLarge {
@@ -89,10 +121,16 @@ impl fmt::Display for ConnectorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Document(error) => error.fmt(f),
-            Self::TooManyOperations { operations } => write!(
+            Self::TooManyOperations { operations, triggers: Triggers::None } => write!(
                 f,
-                "a connector has at most {MOST_OPERATIONS} operations, and each action needs two; these actions, and \
-                 the trigger, need {operations}: make servers of fewer actions"
+                "a connector has at most {MOST_OPERATIONS} operations, and each action needs two; these actions need \
+                 {operations}: make servers of fewer actions"
+            ),
+            Self::TooManyOperations { operations, triggers: _ } => write!(
+                f,
+                "a connector has at most {MOST_OPERATIONS} operations, and each action needs three, its trigger included; \
+                 with the trigger that subscribes, these actions need {operations}: leave the triggers out (`triggers = \"none\"`), or make servers of fewer \
+                 actions"
             ),
             Self::TooLarge { bytes } => write!(
                 f,
@@ -130,9 +168,11 @@ pub fn connector(
     document: &DocumentSettings,
     actions: &[ActionDescription],
 ) -> Result<Vec<ConnectorFile>, ConnectorError> {
-    let operations = actions.len() * 2 + webhook::OPERATIONS;
+    let triggers = settings.triggers;
+    let subscribing = if triggers == Triggers::None { 0 } else { webhook::OPERATIONS };
+    let operations = actions.len() * triggers.operations() + subscribing;
     if operations > MOST_OPERATIONS {
-        return Err(ConnectorError::TooManyOperations { operations });
+        return Err(ConnectorError::TooManyOperations { operations, triggers });
     }
     let document = document::document(document, actions)?;
     let definition = definition::definition(settings, &document, actions);
@@ -182,10 +222,12 @@ fn properties(settings: &ConnectorSettings) -> Value {
             },
         })
     };
+    let capabilities: &[&str] =
+        if settings.triggers == Triggers::None { &["actions"] } else { &["actions", "triggers"] };
     json!({"properties": {
         "iconBrandColor": settings.color,
         "publisher": settings.publisher,
-        "capabilities": ["actions", "triggers"],
+        "capabilities": capabilities,
         "connectionParameters": {
             "host": ask("Host", "string", "The name of the server, such as raincheck.example.org", 1, true),
             "api_key": ask("Key", "securestring", "The key that the operator of the server made for this connection", 2, false),

@@ -6,6 +6,8 @@ pub const START: &str = "/v1/actions/{action}";
 pub const OPERATION: &str = "/v1/actions/{action}/operations/{id}";
 /// Template of an operation's status monitor (`Operation-Location`).
 pub const MONITOR: &str = "/v1/actions/{action}/operations/{id}/status";
+/// Template of the path that streams an operation's status as it changes.
+pub const UPDATES: &str = "/v1/actions/{action}/operations/{id}/events";
 /// Template of the path that takes an operation's events.
 pub const EVENT: &str = "/v1/actions/{action}/operations/{id}/events/{name}";
 /// Makes subscriptions.
@@ -14,6 +16,8 @@ pub const SUBSCRIPTIONS: &str = "/v1/subscriptions";
 pub const SUBSCRIPTION: &str = "/v1/subscriptions/{id}";
 /// Template of the path that changes a subscription's secret.
 pub const SUBSCRIPTION_SECRET: &str = "/v1/subscriptions/{id}/secret";
+/// Template of the path that a trigger polls for what has ended of an action.
+pub const FINISHED: &str = "/v1/triggers/{action}/finished";
 /// The OpenAPI document.
 pub const DOCUMENT: &str = "/openapi.json";
 /// Pages about problem codes.
@@ -47,6 +51,12 @@ pub fn monitor(action: &str, id: &str) -> String {
     format!("/v1/actions/{action}/operations/{id}/status")
 }
 
+/// The path that streams an operation's status as it changes.
+#[must_use]
+pub fn updates(action: &str, id: &str) -> String {
+    format!("/v1/actions/{action}/operations/{id}/events")
+}
+
 /// The path that takes an operation's event `name`.
 #[must_use]
 pub fn event(action: &str, id: &str, name: &str) -> String {
@@ -57,6 +67,16 @@ pub fn event(action: &str, id: &str, name: &str) -> String {
 #[must_use]
 pub fn subscription(id: &str) -> String {
     format!("{SUBSCRIPTIONS}/{id}")
+}
+
+/// The path that a trigger polls for what has ended of `action`.
+///
+/// ```
+/// assert_eq!(raincheck_openapi::paths::finished("countdown"), "/v1/triggers/countdown/finished");
+/// ```
+#[must_use]
+pub fn finished(action: &str) -> String {
+    format!("/v1/triggers/{action}/finished")
 }
 
 /// The path of one operation on the management listener.

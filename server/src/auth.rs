@@ -200,20 +200,19 @@ impl Authenticator {
         Ok(self.known().await?.callers.get(&hash).cloned())
     }
 
-    /// Whether any key in use makes `name` a caller of whom `may` says yes.
+    /// The caller of that name, if a key of that name is in use: for links that stand for a caller.
     ///
     /// # Errors
     /// If the keys cannot be read.
-    pub async fn holds(&self, name: &str, may: impl Fn(&Caller) -> bool) -> Result<bool, StoreError> {
-        let fits = |caller: &Caller| *caller.name == *name && may(caller);
-        if self.environment.as_ref().is_some_and(|(_, caller)| fits(caller)) {
-            return Ok(true);
+    pub async fn named(&self, name: &str) -> Result<Option<Arc<Caller>>, StoreError> {
+        if name == ENVIRONMENT {
+            return Ok(self.environment.as_ref().map(|(_, caller)| Arc::clone(caller)));
         }
-        Ok(self.known().await?.callers.values().any(|caller| fits(caller)))
+        Ok(self.known().await?.callers.values().find(|caller| &*caller.name == name).cloned())
     }
 
+    // Those who come while one reads wait for that reading instead of starting their own.
     async fn known(&self) -> Result<MutexGuard<'_, Known>, StoreError> {
-        // Those who come while one reads wait for that reading instead of starting their own.
         let mut known = self.known.lock().await;
         let now = self.clock.now();
         if !known.is_fresh(now) {

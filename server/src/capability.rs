@@ -17,6 +17,10 @@ use sha2::Sha256;
 use crate::operation::{OperationId, Origin};
 use crate::subscription::SubscriptionId;
 
+mod trigger;
+
+pub use trigger::{Trigger, TriggerLink};
+
 /// What a link lets its holder do with its operation.
 ///
 /// ```
@@ -49,7 +53,8 @@ impl Right {
         }
     }
 
-    fn event(&self) -> &str {
+    /// The name of the event that it is for; empty if it is for none.
+    pub(crate) fn event(&self) -> &str {
         match self {
             Self::Status | Self::Cancel => "",
             Self::Event(name) => name,

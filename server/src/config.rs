@@ -15,6 +15,7 @@ use url::Url;
 use crate::auth::ApiKey;
 use crate::http::{CorsOrigin, ErrorMediaType, TrustedGateway};
 
+mod approval;
 mod check;
 mod connector;
 mod limits;
@@ -26,13 +27,14 @@ mod secrets;
 mod units;
 mod webhooks;
 
+pub use approval::{ApprovalConfig, NotifyBy};
 pub use connector::ConnectorConfig;
 pub use limits::LimitsConfig;
 pub use mistake::{ConfigError, Mistake, Origin};
 pub use outbound::OutboundConfig;
 pub use read::{Arguments, DEFAULT_FILE};
 pub use samples::{DeskConfig, DeskDecision, SamplesConfig, SubmitTalkConfig};
-pub use secrets::LinkKeys;
+pub use secrets::{LinkKeys, Secret};
 pub use webhooks::WebhooksConfig;
 
 /// Everything about a server that its operator decides.
@@ -116,6 +118,12 @@ pub struct PollingConfig {
     /// The most that `Retry-After` says; whole seconds.
     #[serde(deserialize_with = "units::duration")]
     pub longest_retry_after: Duration,
+    /// How long a stream of updates is silent at most.
+    #[serde(deserialize_with = "units::duration")]
+    pub heartbeat: Duration,
+    /// What `Retry-After` says to a trigger that has nothing new to learn; whole seconds.
+    #[serde(deserialize_with = "units::duration")]
+    pub trigger_retry_after: Duration,
 }
 
 /// What is logged, and how. Logs go to standard error.
@@ -172,6 +180,8 @@ impl Default for PollingConfig {
             longest_wait: Duration::from_secs(30),
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
+            heartbeat: Duration::from_secs(15),
+            trigger_retry_after: Duration::from_secs(15),
         }
     }
 }

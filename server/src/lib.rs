@@ -39,8 +39,8 @@ mod watch;
 mod webhooks;
 
 pub use action::{
-    Action, Branch, Context, EventSettings, Failure, FailureKind, Pace, RetryPolicy, Settings, Step,
-    StepContext,
+    Action, Branch, Choice, Context, EventSettings, Failure, FailureKind, Pace, Question, RetryPolicy,
+    Settings, Step, StepContext,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use json::Json;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::Json;
@@ -11,12 +12,16 @@ use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::journal::Record;
 use crate::operation::{Operation, OperationId, Origin, Outcome, Problem};
+use crate::store::feed::{Feed, FeedPage, FeedPlace};
 use crate::store::{
     Accepted, ActiveLimits, Candidate, EventKey, Filter, Found, Idempotency, NewOperation, Place, Signal,
     Signaled, Store, StoreError,
 };
 use crate::subscription::SecretUrl;
 use crate::watch::{Watch, Watchers};
+
+/// How many pages of a feed are looked through for one answer, if nothing in them is let through.
+const MOST_PAGES: u32 = 20;
 
 /// How many operations may be active, and how many events may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,6 +122,11 @@ impl Operations {
         self.clock.now()
     }
 
+    /// Ends once it is `at` or later.
+    pub(crate) fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(at)
+    }
+
     /// Accepts an operation of `action`. Its input must have been [validated](Registered::validate).
     ///
     /// Once this returns, the operation is durable and readable, and it will run.
@@ -194,6 +204,51 @@ impl Operations {
             tokio::select! {
                 () = watch.changed() => {}
                 () = &mut timeout => return self.read(id).await,
+            }
+        }
+    }
+
+    /// Where a feed ends now: what ends later comes after it.
+    ///
+    /// # Errors
+    /// If the store cannot be asked.
+    pub(crate) async fn feed_end(&self) -> Result<FeedPlace, StoreError> {
+        self.store.feed_end().await
+    }
+
+    /// Up to `max` of what has ended of `action` after that place and `filter` lets through. If there is nothing, it
+    /// waits for something until that time, or until the server drains. The names in `filter` do not count.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub(crate) async fn finished(
+        &self,
+        action: &Registered,
+        filter: Feed,
+        mut after: FeedPlace,
+        max: usize,
+        until: Option<Timestamp>,
+    ) -> Result<FeedPage, StoreError> {
+        let feed = Feed { actions: action.names().map(Arc::from).collect(), ..filter };
+        let held = |until| (self.watchers.watch_feed(action.name()), self.clock.sleep_until(until));
+        let mut held = until.map(held);
+        let mut looked = 0;
+        loop {
+            let mut page = self.store.finished(feed.clone(), after, max).await?;
+            page.finished.iter_mut().for_each(|finished| self.name_as_now(&mut finished.operation));
+            after = page.next;
+            looked += 1;
+            if !page.finished.is_empty() || self.is_draining() {
+                return Ok(page);
+            }
+            match &mut held {
+                // What is not let through is passed by; only so much of it for one answer.
+                _ if page.more && looked < MOST_PAGES => {}
+                Some((watch, timeout)) if !page.more => tokio::select! {
+                    () = watch.changed() => looked = 0,
+                    () = timeout => return Ok(page),
+                },
+                _ => return Ok(page),
             }
         }
     }
@@ -332,8 +387,8 @@ impl Operations {
         }
     }
 
-    // A status that is pending comes out sooner while somebody waits for it.
-    fn watch(&self, id: OperationId) -> Watch {
+    /// Watches an operation from now on. A status that is pending comes out sooner while somebody waits for it.
+    pub(crate) fn watch(&self, id: OperationId) -> Watch<OperationId> {
         let watch = self.watchers.watch(id);
         self.engine.hurry(id);
         watch

@@ -336,7 +336,7 @@ fn document_settings(config: &Config, license: Option<String>) -> DocumentSettin
 
 fn connector_settings(config: &Config, host: Option<String>) -> ConnectorSettings {
     // Without `..`: a new key has to find its place.
-    let ConnectorConfig { title, description, color, publisher } = config.connector.clone();
+    let ConnectorConfig { title, description, color, publisher, triggers } = config.connector.clone();
     let public = config.public_url.as_ref();
     let own_host = || {
         let url = public?;
@@ -350,6 +350,7 @@ fn connector_settings(config: &Config, host: Option<String>) -> ConnectorSetting
         publisher,
         host: host.or_else(own_host).unwrap_or_else(|| ConnectorSettings::default().host),
         base_path: public.map(|url| url.path().trim_end_matches('/').to_owned()).unwrap_or_default(),
+        triggers,
     }
 }
 
@@ -365,6 +366,8 @@ fn http_settings(config: &Config) -> HttpSettings {
         wait_cap: config.polling.longest_wait,
         shortest_retry_after: config.polling.shortest_retry_after,
         longest_retry_after: config.polling.longest_retry_after,
+        heartbeat: config.polling.heartbeat,
+        trigger_retry_after: config.polling.trigger_retry_after,
         limits: HttpLimits {
             body: size(limits.request_body),
             event: size(limits.event),
@@ -374,6 +377,8 @@ fn http_settings(config: &Config) -> HttpSettings {
             connections: size(limits.connections),
             held: size(limits.held_requests),
             held_per_caller: size(limits.held_requests_per_caller),
+            streams: size(limits.streams),
+            streams_per_caller: size(limits.streams_per_caller),
             header_time: limits.header_time,
             idle_time: limits.idle_time,
             body_time: limits.body_time,

@@ -337,7 +337,8 @@ impl Inner {
             };
             caller.may_observe() || (!subscription.everybodys && starts())
         };
-        self.parts.authenticator.holds(&subscription.caller, may).await
+        let owner = self.parts.authenticator.named(&subscription.caller).await?;
+        Ok(owner.is_some_and(|owner| may(&owner)))
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

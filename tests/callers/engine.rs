@@ -17,7 +17,7 @@ pub(crate) const REQUEST_LIMIT: Duration = Duration::from_secs(120);
 const UNTOLD_PACE: u64 = 20;
 
 /// §1.2 Location length [D]: the `uri` input is limited to 2 KB.
-const LONGEST_URL: usize = 2_048;
+pub(super) const LONGEST_URL: usize = 2_048;
 
 /// With what the engine polls. §1.4 has reports of either, so an API must take both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

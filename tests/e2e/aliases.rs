@@ -129,6 +129,32 @@ async fn the_new_name_is_the_only_one_that_is_shown() {
     }
 }
 
+#[tokio::test]
+async fn a_trigger_goes_on_under_the_new_name_with_what_was_started_under_the_old_one() {
+    let before = TestServer::with(|builder| builder.action(Before)).await;
+    let first = before.get("/v1/triggers/await-word/finished").await;
+    let old = before.post("/v1/actions/await-word?links=event:word", json!(7)).await;
+    let setup = Setup::after(&before).builder(|builder| builder.action(Renamed));
+    before.stop().await;
+    let server = setup.start().await;
+    let new = server.post("/v1/actions/hear-word?links=event:word", json!(8)).await;
+    for started in [&old, &new] {
+        let event = started.json()["links"]["event:word"].as_str().expect("a link").to_owned();
+        assert_eq!(Answer::to(server.http.post(here(&server, &event)).json(&json!("go"))).await.status, 202);
+        server.ended(&here(&server, &started.location())).await;
+    }
+
+    let one = server.get_bare(&here(&server, &first.location())).await;
+    let other = server.get_bare(&one.location()).await;
+
+    let told = |answer: &Answer| (answer.status, answer.view().id, answer.view().action);
+    assert_eq!(told(&one), (200, old.view().id, "hear-word".to_owned()));
+    assert_eq!(told(&other), (200, new.view().id, "hear-word".to_owned()));
+    assert!(one.location().contains("/v1/triggers/hear-word/finished?"), "{one:?}");
+    assert_eq!(server.get("/v1/triggers/listen-word/finished").await.status, 202);
+    assert_eq!(server.get("/v1/triggers/countdown-word/finished").await.code(), "unknown-action");
+}
+
 struct Clashing(&'static [&'static str]);
 
 impl Action for Clashing {

@@ -38,6 +38,7 @@ fn paths(own: &str, other: &str) -> Vec<String> {
         ["/", "/v1", "/v1/actions", "/admin/v1", "/admin/v1/operations", "/metrics", "/v1/triggers"]
             .map(str::to_owned),
     );
+    paths.extend(["", "/finished", "/finished/"].map(|tail| format!("/v1/triggers/request-approval{tail}")));
     let tails = [
         "",
         "/",
@@ -71,6 +72,21 @@ fn paths(own: &str, other: &str) -> Vec<String> {
     paths
 }
 
+/// The answer, or the first view of a stream, which has no end as long as the operation runs.
+async fn first(request: reqwest::RequestBuilder) -> Answer {
+    let mut response = request.send().await.expect("an answer");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    let is_stream = headers.get("content-type").is_some_and(|kind| kind == "text/event-stream");
+    let text = if is_stream {
+        let event = response.chunk().await.expect("it can be read").unwrap_or_default();
+        let event = String::from_utf8(event.to_vec()).expect("text");
+        event.split_once("data: ").map(|(_, view)| view.to_owned()).unwrap_or_default()
+    } else {
+        response.text().await.expect("it can be read")
+    };
+    Answer { status, headers, text }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_but_that_status_comes_out_of_a_status_link() {
     let World { server, own, other } = world().await;
@@ -99,7 +115,7 @@ async fn nothing_but_that_status_comes_out_of_a_status_link() {
                 let url = format!("{url}?{query}");
                 let request = server.http.request(Method::from_bytes(method.as_bytes()).unwrap(), &url);
                 let body = if method == "POST" { r#"{"approved":true,"rights":["cancel"]}"# } else { "" };
-                let answer = Answer::to(request.body(body)).await;
+                let answer = first(request.body(body)).await;
 
                 let tried = format!("{method} {url}: {answer:?}");
                 let read = ["GET", "HEAD"].contains(&method);
@@ -108,7 +124,8 @@ async fn nothing_but_that_status_comes_out_of_a_status_link() {
                     && query.starts_with("token=")
                     && !query.ends_with(&format!("&token={token}"));
                 let path = path.strip_suffix('/').unwrap_or(path);
-                let is_status = path == right || path == format!("{right}/status");
+                let is_status =
+                    [&*right, &format!("{right}/status"), &format!("{right}/events")].contains(&path);
                 match answer.status {
                     200 | 202 if granted && is_status && method == "GET" => {
                         assert_eq!(answer.view().id, id, "{tried}")
@@ -177,6 +194,45 @@ async fn a_caller_sees_its_own_operations_only() {
     }
     let listed = Answer::to(server.http.get(server.admin("/admin/v1/operations")).bearer_auth(&mine)).await;
     assert_eq!(listed.status, 404);
+}
+
+#[tokio::test]
+async fn a_trigger_tells_its_caller_the_status_of_its_own_operations_and_no_more() {
+    let server = TestServer::start().await;
+    let (mine, yours) =
+        (server.key_with(&["start"], "mine").await, server.key_with(&["start"], "yours").await);
+    let feed = server.url("/v1/triggers/request-approval/finished?mode=batch");
+    let my_feed = Answer::to(server.http.get(&feed).bearer_auth(&mine)).await.location();
+    let mut ended = Vec::new();
+    for (key, subject) in [(&mine, SECRETS[0]), (&yours, SECRETS[1])] {
+        let start = server.http.post(server.url("/v1/actions/request-approval")).bearer_auth(key);
+        let started = Answer::to(start.json(&json!({ "subject": subject }))).await;
+        let id = started.view().id;
+        let decision = json!({ "approved": false });
+        server.post(&format!("/v1/actions/request-approval/operations/{id}/events/decision"), decision).await;
+        ended.push(server.ended(&started.location()).await);
+    }
+
+    let told = server.get_bare(&my_feed).await;
+
+    assert_eq!((told.status, told.json()), (200, json!([ended[0].json()])));
+    let all = Answer::to(server.http.get(format!("{feed}&scope=all")).bearer_auth(&mine)).await;
+    assert_eq!((all.status, all.code()), (404, "not-found".to_owned()));
+    // The link follows; it opens neither an operation nor a start, and a status link does not follow.
+    let token = my_feed.split_once("token=").unwrap().1;
+    let id = &ended[0].view().id;
+    for url in [
+        format!("/v1/actions/request-approval/operations/{id}?token={token}"),
+        format!("/v1/actions/request-approval/operations/{id}/status?token={token}"),
+        format!("/v1/triggers/countdown/finished?mode=batch&token={token}"),
+        format!("/admin/v1/operations?token={token}"),
+    ] {
+        let answer = server.get_bare(&url).await;
+        assert!([401, 404].contains(&answer.status), "{url}: {answer:?}");
+    }
+    let start =
+        server.http.post(server.url(&format!("/v1/actions/countdown?token={token}"))).json(&json!({}));
+    assert_eq!(Answer::to(start).await.status, 401);
 }
 
 #[tokio::test]

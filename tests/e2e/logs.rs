@@ -42,7 +42,7 @@ async fn a_log_names_operations_and_gives_nothing_away() {
         for id in ids.iter().map(String::as_str).chain([TRACKING, TRACE]) {
             assert!(log.contains(id), "{format}: nothing about {id} in\n{log}");
         }
-        assert!(tokens.len() >= 6);
+        assert!(tokens.len() >= 8);
         for secret in SECRETS.into_iter().chain([key.as_str()]).chain(tokens.iter().map(String::as_str)) {
             let line = log.lines().find(|line| line.contains(secret));
             assert_eq!(line, None, "{format}: {secret} is in the log");
@@ -94,6 +94,10 @@ async fn tell(server: &ServerProcess) -> Story {
     assert_eq!(Answer::to(server.http.delete(&cancel)).await.status, 202);
     ids.push(canceled.view().id);
     urls.extend([cancel, canceled.location()]);
+
+    let follow = server.http.get(server.url("/v1/triggers/countdown/finished")).bearer_auth(&server.key);
+    let trigger = Answer::to(follow).await.location();
+    urls.extend([Answer::to(server.http.get(&trigger)).await.location(), trigger]);
 
     // And what goes wrong.
     let bad = server.http.post(server.url("/v1/actions/countdown")).bearer_auth(&server.key);

@@ -87,7 +87,8 @@ impl Documented {
         let documented = content
             .get(media_type)
             .unwrap_or_else(|| panic!("{media_type:?} is not documented for {answer:?}"));
-        self.validate(&documented["schema"], &answer.json(), &format!("{answer:?}"));
+        let body = if media_type == "text/event-stream" { json!(answer.text) } else { answer.json() };
+        self.validate(&documented["schema"], &body, &format!("{answer:?}"));
     }
 
     fn validate(&self, schema: &Value, value: &Value, what: &str) {
@@ -142,6 +143,11 @@ async fn every_kind_of_answer_is_as_documented() {
     let tag = api.check(api.request(get.clone(), &decided), 200).await.header("etag").to_owned();
     api.check(api.request(get.clone(), &decided).header("if-none-match", tag), 304).await;
 
+    let updates = decided.replace('?', "/events?");
+    let told = api.check(api.request(get.clone(), &updates), 200).await.text;
+    let id = told.lines().find_map(|line| line.strip_prefix("id: ")).expect("an id");
+    api.check(api.request(get.clone(), &updates).header("last-event-id", id), 204).await;
+
     // One that succeeds and one that fails, waited for and not.
     let start = "/v1/actions/countdown";
     let (good, bad) =
@@ -160,6 +166,23 @@ async fn every_kind_of_answer_is_as_documented() {
     )
     .await;
 
+    // A trigger, by its link: nothing, one, a list; and what it does not know.
+    let feed = "/v1/triggers/countdown/finished";
+    let first = api.check(api.request(get.clone(), feed), 202).await.location();
+    for _ in 0..2 {
+        api.check(api.post(start, &good).header("prefer", "wait=20"), 200).await;
+    }
+    api.check(api.server.http.get(&first), 200).await;
+    let several = api.server.http.get(format!("{first}&mode=batch")).header("prefer", "wait=1");
+    api.check(several, 200).await;
+    api.check(api.request(get.clone(), &format!("{feed}?triggerState=x")), 400).await;
+    let nobody = api.server.http.get(api.server.url(feed)).header("x-api-key", "rck_other");
+    api.check(nobody, 401).await;
+    let starter = api.server.key_with(&["start"], "starter").await;
+    let others =
+        api.server.http.get(api.server.url(&format!("{feed}?scope=all"))).header("x-api-key", starter);
+    api.check(others, 404).await;
+
     // And what is refused.
     let key = ("idempotency-key", "one");
     api.check(api.post(start, &good).header(key.0, key.1), 202).await;
@@ -175,7 +198,8 @@ async fn every_kind_of_answer_is_as_documented() {
     api.check(nobody(api.server.http.post(api.server.url(start)).json(&good)), 401).await;
     let unknown = format!("{start}/operations/01900000-0000-7000-8000-000000000000");
     api.check(api.request(get.clone(), &unknown), 404).await;
-    api.check(api.request(get, &format!("{unknown}/status")), 404).await;
+    api.check(api.request(get.clone(), &format!("{unknown}/status")), 404).await;
+    api.check(api.request(get, &format!("{unknown}/events")), 404).await;
 
     // Who is told of ends.
     let subscriptions = "/v1/subscriptions";
@@ -192,5 +216,5 @@ async fn every_kind_of_answer_is_as_documented() {
     api.check(api.request(Method::DELETE, &one), 404).await;
     api.check(api.server.http.delete(made.location()), 410).await;
 
-    assert!(documented.seen.len() >= 33, "{:?}", documented.seen);
+    assert!(documented.seen.len() >= 37, "{:?}", documented.seen);
 }

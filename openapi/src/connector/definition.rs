@@ -1,10 +1,10 @@
-//! `apiDefinition.swagger.json`: two operations for each action, one to see and one for polls.
+//! `apiDefinition.swagger.json`: for each action a step, its polls, which nobody sees, and a trigger.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{ConnectorSettings, schemas, webhook, words};
+use super::{ConnectorSettings, Triggers, schemas, webhook, words};
 use crate::convert::swagger_with_all_definitions;
 use crate::document::ActionDescription;
 use crate::paths;
@@ -16,6 +16,7 @@ const KEY_HINT: &str = "Makes a repeated step start its work only once. Use a va
 /// The answers that a workflow can tell apart. What else goes wrong has no shape of its own.
 const START_PROBLEMS: [&str; 7] = ["400", "401", "403", "409", "422", "429", "503"];
 const STATUS_PROBLEMS: [&str; 5] = ["401", "404", "409", "410", "422"];
+const TRIGGER_PROBLEMS: [&str; 5] = ["400", "401", "404", "410", "503"];
 
 /// The definition.
 pub(super) fn definition(
@@ -24,12 +25,19 @@ pub(super) fn definition(
     actions: &[ActionDescription],
 ) -> Value {
     // What a flow is told of is in callbacks only.
-    let swagger = swagger_with_all_definitions(document);
+    let mut swagger = swagger_with_all_definitions(document);
+    if let Some(problem) =
+        swagger.pointer_mut("/definitions/Problem/properties").and_then(Value::as_object_mut)
+    {
+        // The view of what failed, which a workflow has no use for in an error.
+        problem.remove("operation");
+    }
     let mut all_paths = Map::new();
     let mut used = BTreeSet::new();
     for action in actions {
         let start = paths::start(&action.name);
         let status = paths::operation(&action.name, "{id}");
+        let finished = paths::finished(&action.name);
         let from = Source { swagger: &swagger, action };
         all_paths
             .insert(start.clone(), json!({"post": from.start(&swagger["paths"][&start]["post"], &mut used)}));
@@ -37,8 +45,14 @@ pub(super) fn definition(
             status.clone(),
             json!({"get": from.status(&swagger["paths"][&status]["get"], &mut used)}),
         );
+        if settings.triggers != Triggers::None {
+            let trigger = from.trigger(&swagger["paths"][&finished]["get"], settings.triggers, &mut used);
+            all_paths.insert(finished, json!({"get": trigger}));
+        }
     }
-    all_paths.extend(webhook::paths(actions, &mut used));
+    if settings.triggers != Triggers::None {
+        all_paths.extend(webhook::paths(actions, &mut used));
+    }
     let none = Map::new();
     let definitions = schemas::definitions(swagger["definitions"].as_object().unwrap_or(&none), used);
     json!({
@@ -74,7 +88,8 @@ impl Source<'_> {
             summary if summary.is_empty() => format!("Start {name}"),
             summary => summary,
         };
-        let description = match words::sentence(&self.action.description) {
+        let ActionDescription { description, step_description, .. } = self.action;
+        let description = match words::sentence(step_description.as_ref().unwrap_or(description)) {
             description if description.is_empty() => {
                 format!("Starts {name}, waits until it has ended, and gives its result.")
             }
@@ -106,7 +121,7 @@ impl Source<'_> {
         let name = words::spoken(&self.action.name);
         json!({
             "operationId": words::capital(operation["operationId"].as_str().unwrap_or_default()),
-            "summary": format!("Get the status of {name}"),
+            "summary": format!("Status of {name}"),
             "description": format!("Tells how {name} stands. The workflow asks by itself until it has ended."),
             "x-ms-visibility": "internal",
             "parameters": [
@@ -124,17 +139,72 @@ impl Source<'_> {
         })
     }
 
-    fn responses(&self, operation: &Value, problems: &[&str], used: &mut BTreeSet<String>) -> Value {
-        let from = |status: &str| {
-            let answer = &operation["responses"][status];
-            let name = answer["$ref"].as_str().and_then(|target| target.strip_prefix("#/responses/"));
-            name.map_or(answer, |name| &self.swagger["responses"][name])
+    fn trigger(&self, operation: &Value, triggers: Triggers, used: &mut BTreeSet<String>) -> Value {
+        let name = words::spoken(&self.action.name);
+        let view = self.view(used);
+        let (kind, result) = match triggers {
+            Triggers::Single => ("single", view),
+            Triggers::Batch | Triggers::None => ("batch", json!({"type": "array", "items": view})),
         };
-        let mut responses = Map::new();
-        // The view without `links`, on all four answers: the links of a 202 never reach a workflow.
+        let mut responses = Map::from_iter([
+            (
+                "200".to_owned(),
+                json!({"description": "What has ended.", "x-ms-summary": "Ended", "schema": result, "headers": poll_headers()}),
+            ),
+            (
+                "202".to_owned(),
+                // Without a body, but reviewers ask for a schema everywhere.
+                json!({"description": "Nothing new has ended.", "schema": {}, "headers": poll_headers()}),
+            ),
+        ]);
+        self.problems(operation, TRIGGER_PROBLEMS.map(str::to_owned), &mut responses, used);
+        json!({
+            "operationId": words::capital(operation["operationId"].as_str().unwrap_or_default()),
+            "summary": format!("When a {name} run ends"),
+            "description": format!("This operation triggers when a run of {name} ends, with its result or its error."),
+            "x-ms-visibility": "important",
+            "x-ms-trigger": kind,
+            "x-ms-trigger-hint": format!("To see it work now, start {name} with the key of this connection."),
+            "parameters": [
+                {
+                    "name": "outcome", "in": "query", "required": false, "type": "array", "collectionFormat": "csv",
+                    "items": {"type": "string", "enum": ["Succeeded", "Failed", "Canceled"]},
+                    "x-ms-summary": "Outcome", "description": "Only runs that end like this. Without it, all.",
+                },
+                {
+                    "name": "scope", "in": "query", "required": false, "type": "string", "enum": ["own", "all"],
+                    "default": "own", "x-ms-visibility": "advanced", "x-ms-summary": "Scope",
+                    "description": "Runs that this connection has started, or, if its key may see them, those of anybody.",
+                },
+                {
+                    "name": "mode", "in": "query", "required": true, "type": "string", "enum": [kind], "default": kind,
+                    "x-ms-visibility": "internal", "x-ms-summary": "Mode",
+                    "description": "How many runs one answer has.",
+                },
+                {
+                    "name": "triggerState", "in": "query", "required": false, "type": "string",
+                    "x-ms-visibility": "internal", "x-ms-summary": "Trigger State",
+                    "description": "What was told already.",
+                },
+                {
+                    "name": "token", "in": "query", "required": false, "type": "string", "x-ms-visibility": "internal",
+                    "x-ms-summary": "Token", "description": "The right to follow these runs.",
+                },
+            ],
+            "responses": responses,
+        })
+    }
+
+    /// The view without `links`: the links of a 202 never reach a workflow.
+    fn view(&self, used: &mut BTreeSet<String>) -> Value {
         let view =
             &self.swagger["paths"][&paths::operation(&self.action.name, "{id}")]["get"]["responses"]["200"];
-        let view = self.schema(&view["schema"], used);
+        self.schema(&view["schema"], used)
+    }
+
+    fn responses(&self, operation: &Value, problems: &[&str], used: &mut BTreeSet<String>) -> Value {
+        let mut responses = Map::new();
+        let view = self.view(used);
         responses.insert(
             "200".into(),
             json!({"description": "The work has ended with its output.", "x-ms-summary": "Result", "schema": view}),
@@ -144,26 +214,36 @@ impl Source<'_> {
             json!({
                 "description": "The work goes on.",
                 "schema": view,
-                "headers": {
-                    "Location": {"type": "string", "x-ms-summary": "Location", "description": "Where to ask next."},
-                    "Retry-After": {
-                        "type": "integer", "x-ms-summary": "Retry After", "description": "How many seconds to wait before.",
-                    },
-                },
+                "headers": poll_headers(),
             }),
         );
         let own = self.action.failures.values().map(u16::to_string);
-        let all: BTreeSet<String> = problems.iter().map(|status| (*status).to_owned()).chain(own).collect();
-        for status in all {
+        let all = problems.iter().map(|status| (*status).to_owned()).chain(own);
+        self.problems(operation, all, &mut responses, used);
+        responses.into()
+    }
+
+    /// Adds the problems of these statuses that the operation has.
+    fn problems(
+        &self,
+        operation: &Value,
+        statuses: impl IntoIterator<Item = String>,
+        responses: &mut Map<String, Value>,
+        used: &mut BTreeSet<String>,
+    ) {
+        let from = |status: &str| {
+            let answer = &operation["responses"][status];
+            let name = answer["$ref"].as_str().and_then(|target| target.strip_prefix("#/responses/"));
+            name.map_or(answer, |name| &self.swagger["responses"][name])
+        };
+        for status in statuses.into_iter().collect::<BTreeSet<_>>() {
             if let Some(description) = from(&status)["description"].as_str() {
-                // The action's own problem adds the view, which a workflow has no use for in an error.
                 used.insert("Problem".to_owned());
                 let problem = json!({"$ref": "#/definitions/Problem"});
                 let answer = json!({"description": words::sentence(description), "schema": problem});
                 responses.insert(status, answer);
             }
         }
-        responses.into()
     }
 
     /// A schema that is named stays a reference: four answers have the same one.
@@ -175,4 +255,14 @@ impl Source<'_> {
         let all = Map::from_iter([("It".to_owned(), schema.clone())]);
         schemas::definitions(&all, ["It".to_owned()]).remove("It").unwrap_or_else(|| json!({}))
     }
+}
+
+/// What leads from one poll to the next.
+fn poll_headers() -> Value {
+    json!({
+        "Location": {"type": "string", "x-ms-summary": "Location", "description": "Where to ask next."},
+        "Retry-After": {
+            "type": "integer", "x-ms-summary": "Retry After", "description": "How many seconds to wait before.",
+        },
+    })
 }

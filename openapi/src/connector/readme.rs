@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
-use super::ConnectorSettings;
+use super::{ConnectorSettings, Triggers};
 
 /// The text.
 pub(super) fn readme(settings: &ConnectorSettings, definition: &Value) -> String {
@@ -14,6 +14,13 @@ pub(super) fn readme(settings: &ConnectorSettings, definition: &Value) -> String
         let text = |name: &str| operation[name].as_str().unwrap_or_default();
         let _ = writeln!(actions, "### {}\n\n{}\n", text("summary"), text("description"));
     }
+    let started = match settings.triggers {
+        Triggers::None => "",
+        Triggers::Batch | Triggers::Single => {
+            "Or begin a workflow with a trigger: it starts a run for everything of an action that ends from then on, with its\n\
+             result or its error. A trigger is told what its own key has started, unless its scope says otherwise.\n\n"
+        }
+    };
     format!(
         "# {title}\n\n{description}\n\n\
          ## Publisher: {publisher}\n\n\
@@ -27,6 +34,7 @@ pub(super) fn readme(settings: &ConnectorSettings, definition: &Value) -> String
          ## Getting started\n\n\
          Put an action into a workflow, and give it an idempotency key that is the same when the step is repeated: the\n\
          workflow run name, the action name and, in a loop, the loop index. The step goes on once the work has ended.\n\n\
+         {started}\
          ## Known issues and limitations\n\n\
          - A canceled workflow stops asking; the work on the server goes on.\n\
          - Work that fails makes the step fail. `error` in its answer has a code and a message.\n\

@@ -168,6 +168,9 @@ impl Rules {
         self.description(&place, description);
         let same = summary.eq_ignore_ascii_case(description.trim_end_matches('.'));
         self.must(&place, !same, "the description must say more than the summary");
+        if let Some(kind) = operation.get("x-ms-trigger") {
+            self.trigger(&place, kind, operation);
+        }
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             self.parameter(&place, parameter);
         }
@@ -183,6 +186,33 @@ impl Rules {
             self.must(&place, empty || answer.get("schema").is_some(), "an answer needs a schema");
             self.description(&place, answer["description"].as_str().unwrap_or_default());
             self.schema(&place, &answer["schema"]);
+        }
+    }
+
+    /// A trigger: its words, the shape of what it tells, and the headers that lead to the next poll, or to the end of what it
+    /// has subscribed to.
+    fn trigger(&mut self, place: &str, kind: &Value, operation: &Value) {
+        let begins =
+            |word: &str, with: &str| operation[word].as_str().is_some_and(|text| text.starts_with(with));
+        self.must(place, begins("summary", "When a"), "the summary of a trigger begins with \"When a\"");
+        let triggers = begins("description", "This operation triggers when");
+        self.must(
+            place,
+            triggers,
+            "the description of a trigger begins with \"This operation triggers when\"",
+        );
+        self.must(place, operation["x-ms-trigger-hint"].is_string(), "a trigger needs an x-ms-trigger-hint");
+        let is_list = operation["responses"]["200"]["schema"]["type"] == "array";
+        let fits = matches!((kind.as_str(), is_list), (Some("batch"), true) | (Some("single"), false));
+        self.must(place, fits, "x-ms-trigger is \"batch\" for a list and \"single\" for one object");
+        if let Some(subscribed) = operation["responses"].get("201") {
+            let leads = subscribed["headers"]["Location"].is_object();
+            return self.must(place, leads, "a trigger that subscribes declares Location for 201");
+        }
+        for status in ["200", "202"] {
+            let headers = &operation["responses"][status]["headers"];
+            let lead = headers["Location"].is_object() && headers["Retry-After"].is_object();
+            self.must(place, lead, "a polling trigger declares Location and Retry-After for 200 and 202");
         }
     }
 

@@ -33,6 +33,7 @@ fn action(name: &str) -> ActionDescription {
         name: name.into(),
         summary: "file a `folder`.".into(),
         description: "files it\nwhere it belongs".into(),
+        step_description: None,
         input: Folder::schema(),
         output: Owner::schema(),
         status: String::schema(),
@@ -74,16 +75,58 @@ fn parameter<'a>(operation: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
-fn an_action_is_one_step_to_see_and_one_path_for_polls() {
+fn an_action_is_one_step_to_see_one_path_for_polls_and_one_trigger() {
     let definition = definition();
 
     let paths = definition["paths"].as_object().unwrap();
     let of_action = paths.keys().filter(|path| path.starts_with("/v1/actions/file-folder"));
     assert_eq!(of_action.count(), 2);
+    assert_eq!(paths.len(), 5, "and the trigger that subscribes");
     assert_eq!(start(&definition)["operationId"], "StartFileFolder");
     assert_eq!(start(&definition)["x-ms-visibility"], "important");
     assert_eq!(status(&definition)["operationId"], "GetFileFolder");
     assert_eq!(status(&definition)["x-ms-visibility"], "internal");
+}
+
+#[test]
+fn a_trigger_asks_for_what_its_kind_takes() {
+    let view = json!({"$ref": "#/definitions/FileFolderStatus"});
+    for (triggers, kind, result) in [
+        (Triggers::Batch, "batch", json!({"type": "array", "items": view})),
+        (Triggers::Single, "single", view.clone()),
+    ] {
+        let settings = ConnectorSettings { triggers, ..ConnectorSettings::default() };
+        let files = connector(&settings, &DocumentSettings::default(), &[action("file-folder")]).unwrap();
+
+        let definition: Value = serde_json::from_slice(&files[0].content).unwrap();
+        let trigger = &definition["paths"]["/v1/triggers/file-folder/finished"]["get"];
+        assert_eq!(
+            (&trigger["x-ms-trigger"], &trigger["operationId"]),
+            (&json!(kind), &json!("FollowFileFolder"))
+        );
+        assert_eq!(trigger["summary"], "When a file folder run ends");
+        assert_eq!(trigger["responses"]["200"]["schema"], result);
+        assert_eq!(parameter(trigger, "mode")["default"], kind);
+        for hidden in ["mode", "triggerState", "token"] {
+            assert_eq!(parameter(trigger, hidden)["x-ms-visibility"], "internal", "{hidden}");
+        }
+        let properties: Value = serde_json::from_slice(&files[1].content).unwrap();
+        assert_eq!(properties["properties"]["capabilities"], json!(["actions", "triggers"]));
+    }
+}
+
+#[test]
+fn a_connector_without_triggers_has_none() {
+    let settings = ConnectorSettings { triggers: Triggers::None, ..ConnectorSettings::default() };
+
+    let files = connector(&settings, &DocumentSettings::default(), &[action("file-folder")]).unwrap();
+
+    assert!(files.iter().all(|file| !String::from_utf8_lossy(&file.content).contains("trigger")));
+}
+
+#[test]
+fn the_longest_name_of_an_action_has_room_in_every_summary() {
+    assert!(files(&[action(&"a".repeat(64))]).is_ok());
 }
 
 #[test]
@@ -94,6 +137,24 @@ fn texts_are_put_into_microsofts_form() {
     assert_eq!(start(&definition)["description"], "Files it where it belongs.");
     let name = &definition["definitions"]["Folder"]["properties"]["folder_name"];
     assert_eq!((&name["x-ms-summary"], &name["description"]), (&json!("Folder Name"), &json!("Its name.")));
+}
+
+#[test]
+fn a_step_may_have_words_of_its_own() {
+    let own = ActionDescription { step_description: Some("files it".into()), ..action("file-folder") };
+
+    let files = files(&[own]).unwrap();
+
+    let definition: Value = serde_json::from_slice(&files[0].content).unwrap();
+    assert_eq!(start(&definition)["description"], "Files it.");
+}
+
+#[test]
+fn a_problem_does_not_bring_the_view_along() {
+    let definition = definition();
+
+    let problem = &definition["definitions"]["Problem"]["properties"];
+    assert!(problem["code"].is_object() && problem.get("operation").is_none(), "{problem}");
 }
 
 #[test]
@@ -182,16 +243,24 @@ fn a_base_path_is_kept_where_the_host_is_replaced() {
 }
 
 #[test]
-fn a_hundred_and_twenty_seven_actions_fit_and_one_more_does_not() {
-    let actions =
-        |count: usize| (0..count).map(|number| action(&format!("file-{number}"))).collect::<Vec<_>>();
+fn as_many_actions_fit_as_microsoft_takes_operations_and_one_more_does_not() {
+    for (triggers, most, operations, hint) in [
+        (Triggers::Batch, 84, 257, "leave the triggers out (`triggers = \"none\"`)"),
+        (Triggers::None, 128, 258, "each action needs two"),
+    ] {
+        let settings = ConnectorSettings { triggers, ..ConnectorSettings::default() };
+        let with = |count: usize| {
+            let actions: Vec<_> = (0..count).map(|number| action(&format!("file-{number}"))).collect();
+            connector(&settings, &DocumentSettings::default(), &actions)
+        };
 
-    let files = files(&actions(127)).unwrap();
+        let files = with(most).unwrap();
 
-    assert!(files[0].content.len() < LARGEST_DEFINITION, "{}", files[0].content.len());
-    let error = self::files(&actions(128)).unwrap_err();
-    assert_eq!(error, ConnectorError::TooManyOperations { operations: 258 });
-    assert!(error.to_string().contains("at most 256"), "{error}");
+        assert!(files[0].content.len() < LARGEST_DEFINITION, "{}", files[0].content.len());
+        let error = with(most + 1).unwrap_err();
+        assert_eq!(error, ConnectorError::TooManyOperations { operations, triggers });
+        assert!(error.to_string().contains("at most 256") && error.to_string().contains(hint), "{error}");
+    }
 }
 
 #[test]
@@ -252,7 +321,8 @@ fn the_checker_finds_each_broken_rule() {
     let properties = file("apiProperties.json");
     assert_eq!(rules::broken(&good, &properties), Vec::<String>::new());
     let path = "/paths/~1v1~1actions~1file-folder";
-    let changes: [(String, Value, &str); 12] = [
+    let trigger = "/paths/~1v1~1triggers~1file-folder~1finished/get";
+    let changes: [(String, Value, &str); 17] = [
         (format!("{path}/post/operationId"), json!("start-it"), "CamelCase"),
         (format!("{path}/post/operationId"), json!("GetFileFolder"), "used twice"),
         (format!("{path}/post/summary"), json!("lower"), "capital letter"),
@@ -265,6 +335,11 @@ fn the_checker_finds_each_broken_rule() {
         (format!("{path}/post/responses"), json!({}), "explicit"),
         ("/definitions/Folder/properties/size/x-ms-summary".into(), json!(""), "missing"),
         ("/info/description".into(), json!("Short"), "from 30 to 500"),
+        (format!("{trigger}/summary"), json!("A run ends"), "begins with \"When a\""),
+        (format!("{trigger}/description"), json!("A run ends."), "\"This operation triggers when\""),
+        (format!("{trigger}/x-ms-trigger-hint"), json!(null), "x-ms-trigger-hint"),
+        (format!("{trigger}/x-ms-trigger"), json!("single"), "\"batch\" for a list"),
+        (format!("{trigger}/responses/202/headers/Location"), json!(null), "declares Location"),
     ];
     for (pointer, value, rule) in changes {
         let mut bad = good.clone();

@@ -11,6 +11,7 @@ pub(super) const STATUS_LINK: &str = "statusLink";
 pub(super) const CANCEL_LINK: &str = "cancelLink";
 pub(super) const EVENT_LINK: &str = "eventLink";
 pub(super) const UNSUBSCRIBE_LINK: &str = "unsubscribeLink";
+pub(super) const TRIGGER_LINK: &str = "triggerLink";
 
 pub(super) fn scheme(name: &str) -> Value {
     let link = |right: &str| {
@@ -24,6 +25,9 @@ pub(super) fn scheme(name: &str) -> Value {
         CANCEL_LINK => link("A cancel link: cancels one operation, and nothing else."),
         EVENT_LINK => link("An event link: sends one kind of event to one operation, and nothing else."),
         UNSUBSCRIBE_LINK => link("The link of a subscription: ends it, and nothing else."),
+        TRIGGER_LINK => {
+            link("The `Location` of a trigger: follows what ends of one action, and nothing else.")
+        }
         KEY_HEADER => json!({
             "type": "apiKey", "in": "header", "name": "X-API-Key",
             "description": "An API key, for callers that cannot set `Authorization`.",
@@ -55,6 +59,14 @@ pub(super) fn if_none_match() -> Value {
     json!({
         "name": "If-None-Match", "in": "header", "required": false,
         "description": "The `ETag` of the status that the caller has.",
+        "schema": {"type": "string"},
+    })
+}
+
+pub(super) fn last_event_id() -> Value {
+    json!({
+        "name": "Last-Event-ID", "in": "header", "required": false,
+        "description": "The `id` of the last event that the caller has: what it names does not come again.",
         "schema": {"type": "string"},
     })
 }

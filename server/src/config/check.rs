@@ -48,6 +48,7 @@ impl Config {
         for (key, value) in [
             ("polling.shortest_retry_after", polling.shortest_retry_after),
             ("polling.longest_retry_after", polling.longest_retry_after),
+            ("polling.trigger_retry_after", polling.trigger_retry_after),
         ] {
             if value.subsec_nanos() != 0 {
                 mistakes.push((key, "must be whole seconds, as Retry-After is".to_owned()));
@@ -64,6 +65,7 @@ impl Config {
             mistakes.push(("log.filter", problem));
         }
         mistakes.extend(self.connector.mistakes());
+        mistakes.extend(self.samples.request_approval.mistakes());
         for (key, desk) in self.samples.submit_talk.desks() {
             if !(0.0..=1.0).contains(&desk.odds) {
                 mistakes
@@ -77,7 +79,7 @@ impl Config {
         mistakes
     }
 
-    fn times(&self) -> [(&'static str, Range); 5] {
+    fn times(&self) -> [(&'static str, Range); 7] {
         let day = SECOND * 24 * 3600;
         let polling = &self.polling;
         [
@@ -92,6 +94,9 @@ impl Config {
                 "polling.longest_retry_after",
                 Range::Time(polling.longest_retry_after, Duration::ZERO, SECOND * 3600),
             ),
+            // Proxies give up on a silent connection after a minute or so.
+            ("polling.heartbeat", Range::Time(polling.heartbeat, SECOND, SECOND * 300)),
+            ("polling.trigger_retry_after", Range::Time(polling.trigger_retry_after, SECOND, SECOND * 3600)),
         ]
     }
 

@@ -1,6 +1,6 @@
 //! How the connector for Logic Apps and Power Automate presents itself.
 
-use raincheck_openapi::connector::{ConnectorSettings, rules};
+use raincheck_openapi::connector::{ConnectorSettings, Triggers, rules};
 use serde::Deserialize;
 
 /// How the connector presents itself. `raincheck-server connector` writes it.
@@ -15,12 +15,15 @@ pub struct ConnectorConfig {
     pub color: String,
     /// Who publishes it; the contact of the OpenAPI documents, too.
     pub publisher: String,
+    /// Whether its actions start workflows when they have ended, and how.
+    pub triggers: Triggers,
 }
 
 impl Default for ConnectorConfig {
     fn default() -> Self {
-        let ConnectorSettings { title, description, color, publisher, .. } = ConnectorSettings::default();
-        Self { title, description, color, publisher }
+        let ConnectorSettings { title, description, color, publisher, triggers, .. } =
+            ConnectorSettings::default();
+        Self { title, description, color, publisher, triggers }
     }
 }
 
@@ -28,7 +31,7 @@ impl ConnectorConfig {
     /// What is wrong, by key.
     pub(super) fn mistakes(&self) -> Vec<(&'static str, String)> {
         // Without `..`: a new key has to say what it may be.
-        let Self { title, description, color, publisher } = self;
+        let Self { title, description, color, publisher, triggers: _ } = self;
         [
             ("connector.title", rules::title(title)),
             ("connector.description", rules::info_description(description)),

@@ -20,6 +20,8 @@ impl Listener for Ears {
         if !operation.state.is_terminal() {
             return;
         }
+        let action = &operation.action;
+        inner.watchers.feed_grew(inner.registry.renamed(action).unwrap_or(action));
         told(operation);
         inner.heard(operation.id, |running| {
             running.ended = true;

@@ -100,11 +100,12 @@ pub(crate) async fn require(
     may: impl Fn(&Caller) -> bool,
 ) -> Result<Arc<Caller>, Problem> {
     let caller = app.caller(call).await?.ok_or_else(Problem::unauthenticated)?;
-    if may(&caller) {
-        Ok(caller)
-    } else {
-        Err(Problem::new(ProblemCode::NotFound, "there is nothing here for this key"))
-    }
+    if may(&caller) { Ok(caller) } else { Err(nothing_here()) }
+}
+
+/// The answer to a valid key that has not got the role, whatever there is to be seen with it.
+pub(crate) fn nothing_here() -> Problem {
+    Problem::new(ProblemCode::NotFound, "there is nothing here for this key")
 }
 
 pub(crate) fn gone() -> Problem {
@@ -119,6 +120,6 @@ pub(crate) fn kept(found: Found) -> Result<Arc<Operation>, Problem> {
     }
 }
 
-fn expired() -> Problem {
+pub(crate) fn expired() -> Problem {
     Problem::new(ProblemCode::LinkExpired, "the link was genuine, but its time is over")
 }

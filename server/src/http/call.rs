@@ -41,6 +41,11 @@ impl Call {
         &self.uri
     }
 
+    /// The connection that it came by.
+    pub(crate) const fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
     /// The base of the URLs in its answer.
     pub(crate) fn base<'a>(
         &'a self,
@@ -52,7 +57,12 @@ impl Call {
 
     /// The first value of a query parameter.
     pub(crate) fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.parameters().find_map(|(key, value)| (key == name).then_some(value))
+        self.all(name).next()
+    }
+
+    /// All values of a query parameter.
+    pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        self.parameters().filter_map(move |(key, value)| (key == name).then_some(value))
     }
 
     fn parameters(&self) -> form_urlencoded::Parse<'_> {
@@ -61,7 +71,7 @@ impl Call {
 
     /// The token of a link. Two of them are no credential: which one is meant would be a guess.
     pub(crate) fn token(&self) -> Option<Cow<'_, str>> {
-        let mut tokens = self.parameters().filter_map(|(key, value)| (key == "token").then_some(value));
+        let mut tokens = self.all("token");
         let token = tokens.next()?;
         tokens.next().is_none().then_some(token)
     }
@@ -76,6 +86,12 @@ impl Call {
         let mut keys = bearer.chain(plain.map(str::trim));
         let key = keys.next()?;
         keys.all(|other| other == key).then_some(key)
+    }
+
+    /// Whether it comes from a browser that would show a page.
+    pub(crate) fn accepts_html(&self) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html"))
     }
 
     /// The value of a header that is kept for operators: short and printable, or it is not kept.

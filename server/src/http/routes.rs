@@ -13,7 +13,10 @@ use super::call::Call;
 use super::front::call;
 use super::management::webhooks;
 use super::problem::Problem;
-use super::{App, cancel, document, events, management, problems, start, status, subscriptions};
+use super::{
+    App, cancel, choices, document, events, management, problems, start, status, subscriptions, trigger,
+    updates,
+};
 
 /// The routes of the public listener.
 #[rustfmt::skip]
@@ -28,6 +31,9 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let subscription = path!("v1" / "subscriptions" / String).and(read()).and(at()).then(subscriptions::show);
     let unsubscribe = path!("v1" / "subscriptions" / String).and(delete()).and(at()).then(subscriptions::unsubscribe);
     let secret  = path!("v1" / "subscriptions" / String / "secret").and(post()).and(at()).and(warp::body::stream()).then(subscriptions::change_secret);
+    let updates = path!("v1" / "actions" / String / "operations" / String / "events").and(read()).and(at()).then(updates::stream);
+    let page    = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(read()).and(at()).then(choices::show);
+    let finished = path!("v1" / "triggers" / String / "finished").and(read()).and(at()).then(trigger::finished);
     let problem = path!("problems" / String).and(read()).and(at()).then(problems::page);
     let health  = path!("healthz").and(read()).then(alive);
     let json    = path!("openapi.json").and(read()).and(at()).then(document::json);
@@ -35,7 +41,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 
     // The polls come first: they are most of the traffic, and a route that does not match costs a rejection.
     let polls = show.or(monitor).unify().boxed();
-    let rest = start.or(cancel).unify().or(event).unify().boxed()
+    let rest = start.or(cancel).unify().or(event).unify().or(updates).unify().or(page).unify().or(finished).unify().boxed()
         .or(subscribe.or(subscription).unify().or(unsubscribe).unify().or(secret).unify().boxed()).unify()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
@@ -77,10 +83,12 @@ const PUBLIC: Table = &[
     (paths::START, "POST, OPTIONS"),
     (paths::OPERATION, "GET, HEAD, DELETE, OPTIONS"),
     (paths::MONITOR, READS),
-    (paths::EVENT, "POST, OPTIONS"),
     (paths::SUBSCRIPTIONS, "POST, OPTIONS"),
     (paths::SUBSCRIPTION, "GET, HEAD, DELETE, OPTIONS"),
     (paths::SUBSCRIPTION_SECRET, "POST, OPTIONS"),
+    (paths::UPDATES, READS),
+    (paths::EVENT, "GET, HEAD, POST, OPTIONS"),
+    (paths::FINISHED, READS),
     (paths::PROBLEM, READS),
     ("/healthz", READS),
 ];
@@ -107,6 +115,9 @@ const MANAGEMENT: Table = &[
     ("/healthz", READS),
 ];
 
+/// The methods of an event that people cannot answer on a page.
+pub(crate) const EVENT_METHODS: &str = "POST, OPTIONS";
+
 const READS: &str = "GET, HEAD, OPTIONS";
 
 /// What no route has taken: `OPTIONS`, a method that the path does not have, a path that is none.
@@ -115,9 +126,12 @@ fn otherwise(
     tables: [Table; 2],
 ) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + use<> {
     call().and(with(app)).map(move |call: Arc<Call>, app: Arc<App>| {
-        let Some(allow) = allowed(&tables, call.path()) else {
+        let Some(mut allow) = allowed(&tables, call.path()) else {
             return Problem::new(ProblemCode::NotFound, "there is nothing at this path").into_response();
         };
+        if is_event_without_page(&app, call.path()) {
+            allow = EVENT_METHODS;
+        }
         // An unknown action is an unknown path, whatever the method. What is below it is for the credential to say.
         if let Some(action) = action_at(call.path())
             && let Err(unknown) = start::find(&app, action)
@@ -134,10 +148,22 @@ fn otherwise(
     })
 }
 
-/// The action that `path` starts, if it is such a path.
+/// The action that `path` starts or follows, if it is such a path.
 fn action_at(path: &str) -> Option<&str> {
     let path = path.strip_suffix('/').unwrap_or(path);
-    fits(paths::START, path).then(|| path.rsplit('/').next()).flatten()
+    [paths::START, paths::FINISHED]
+        .into_iter()
+        .find(|template| fits(template, path))
+        .and_then(|_| path.split('/').nth(3))
+}
+
+/// Whether `path` is that of an event that people cannot answer on a page.
+fn is_event_without_page(app: &App, path: &str) -> bool {
+    let segments: Vec<_> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+    let ["", "v1", "actions", action, "operations", _, "events", name] = *segments else { return false };
+    let action = app.operations.registry().find(action);
+    let event = action.and_then(|action| action.settings().find_event(name));
+    event.is_none_or(|event| event.choices.is_empty())
 }
 
 /// The methods that `path` has, if it is one.
