@@ -34,10 +34,11 @@ async fn subscribe(server: &TestServer, receiver: &Receiver, more: Value) -> Ans
     answer
 }
 
-/// Starts a countdown that ends at once; its id.
+/// Starts a countdown, and waits until it has ended; its id.
 async fn end(server: &TestServer) -> String {
-    let answer = server.post("/v1/actions/countdown", json!({ "seconds": 0, "steps": 1 })).await;
-    assert_eq!(answer.status, 202, "{answer:?}");
+    let held = [("prefer", "wait=30")];
+    let answer = server.post_with("/v1/actions/countdown", &held, json!({ "seconds": 0, "steps": 1 })).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
     answer.view().id
 }
 
