@@ -12,7 +12,7 @@ use crate::dialect::{Course, ResultAt};
 use crate::pace::{Plan, after, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
 use crate::trace::{self, debug};
-use crate::transport::{Method, set_header};
+use crate::transport::{Method, Request, set_header};
 use crate::{Dialect, Error, Operation, View};
 
 /// Redirects that one poll follows before they count as a circle.
@@ -94,6 +94,15 @@ impl<T> Operation<T> {
         if self.holds && !scarce { self.client.0.hold } else { Duration::ZERO }
     }
 
+    /// The request of a poll.
+    fn question(&self, url: &Url) -> Request {
+        let mut request = self.client.0.transport.request(Method::GET, url, self.carried.as_deref());
+        if let Some(etag) = &self.etag {
+            set_header(&mut request, "if-none-match", etag);
+        }
+        request
+    }
+
     /// One poll, redirects included.
     pub(crate) async fn look(&self, may_be_held: bool) -> (Step, Observed) {
         let moment = || Moment { fresh: self.fresh, ..Moment::now(self.silent, self.failures) };
@@ -106,12 +115,8 @@ impl<T> Operation<T> {
                 let seen = Observed::Lost(Error::transport(false).because("no turn before the deadline"));
                 return (next_step(&seen, &self.course, &self.client.0.policy, &moment()), seen);
             };
-            let mut request = self.client.0.transport.request(Method::GET, url, carried);
-            if let Some(etag) = &self.etag {
-                set_header(&mut request, "if-none-match", etag);
-            }
             let hold = if may_be_held { self.hold() } else { Duration::ZERO };
-            let seen = match self.client.ask(request, carried, hold, self.deadline).await {
+            let seen = match self.client.ask(self.question(url), carried, hold, self.deadline).await {
                 // Larger than any result, or no URL to ask: it would be the same every time.
                 Observed::Lost(error) if !error.is_transport() => return stopped(error),
                 seen => seen,
