@@ -166,7 +166,8 @@ impl Transport {
 fn plain(cookies: bool) -> Result<HttpClient, Error> {
     let builder = HttpClient::builder()
         .redirect(redirect::Policy::none())
-        .user_agent(concat!("raincheck/", env!("CARGO_PKG_VERSION")));
+        // A value that is static costs no reference count for each copy of the headers.
+        .user_agent(HeaderValue::from_static(concat!("raincheck/", env!("CARGO_PKG_VERSION"))));
     #[cfg(feature = "cookies")]
     let builder = builder.cookie_store(cookies);
     #[cfg(not(feature = "cookies"))]
