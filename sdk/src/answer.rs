@@ -29,6 +29,9 @@ pub(crate) mod names {
     pub(crate) const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
     pub(crate) const DATE: HeaderName = HeaderName::from_static("date");
     pub(crate) const ETAG: HeaderName = HeaderName::from_static("etag");
+    pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+    pub(crate) const REPEATABILITY_REQUEST_ID: HeaderName =
+        HeaderName::from_static("repeatability-request-id");
     pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 }
 

@@ -122,7 +122,7 @@ impl<T> Operation<T> {
                 seen => seen,
             };
             // A caller's own HTTP client may have followed a redirect by itself.
-            if comes_from_elsewhere(&seen, url) && knows_its_answers(&course) {
+            if knows_its_answers(&course) && comes_from_elsewhere(&seen, url) {
                 course = Cow::Owned(Course { dialect: None, ..(*self.course).clone() });
             }
             match next_step(&seen, &course, &self.client.0.policy, &moment()) {

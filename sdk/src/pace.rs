@@ -30,11 +30,14 @@ pub(crate) struct Hints<'a> {
 
 impl<'a> Hints<'a> {
     pub(crate) fn of(answer: &'a Answer) -> Self {
+        let retry_after = answer.header(&names::RETRY_AFTER);
+        // Seconds, as a rule, are counted from now.
+        let is_date = retry_after.is_some_and(|text| whole_number(text).is_none());
         Self {
             retry_after_ms: answer.header(&names::RETRY_AFTER_MS),
             x_ms_retry_after_ms: answer.header(&names::X_MS_RETRY_AFTER_MS),
-            retry_after: answer.header(&names::RETRY_AFTER),
-            date: answer.header(&names::DATE),
+            retry_after,
+            date: is_date.then(|| answer.header(&names::DATE)).flatten(),
         }
     }
 

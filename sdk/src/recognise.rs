@@ -88,7 +88,6 @@ fn course(
     policy: &Policy,
 ) -> Result<Option<Course>, Error> {
     let routes = &policy.routes;
-    let monitor = answer.monitor(routes);
     let location = answer.location(routes);
     let about_resource = *asked.method != Method::POST;
     let unusable = |what| Err(Error::unexpected(what).with_status(answer.status));
@@ -106,26 +105,28 @@ fn course(
         return Ok(None);
     }
     let resource = || Box::new(asked.url.clone());
-    let at = match dialect {
-        Dialect::StatusMonitor => monitor,
-        Dialect::Location => location.clone(),
-        Dialect::BodyState => Some(asked.url.clone()),
-        Dialect::DurableFunctions => {
-            location.clone().or_else(|| routes.resolve(&answer.asked, &body.status_query_get_uri()?))
-        }
-    };
-    let Some(at) = at else { return unusable("its status URL is missing or cannot be used") };
-    let result = match (asked.final_state_via, location.clone()) {
+    let result = match (asked.final_state_via, &location) {
         (Some(FinalStateVia::OperationLocation), _) => ResultAt::OnlyHere,
         (Some(FinalStateVia::OriginalUri), _) => ResultAt::Resource(resource()),
-        (Some(FinalStateVia::Location), Some(url)) => ResultAt::Location(Box::new(url)),
+        (Some(FinalStateVia::Location), Some(url)) => ResultAt::Location(Box::new(url.clone())),
         (Some(FinalStateVia::Location), None) => ResultAt::Here,
         (None, _) if dialect != Dialect::StatusMonitor => ResultAt::Here,
         (None, _) if matches!(*asked.method, Method::PUT | Method::PATCH) => ResultAt::Resource(resource()),
-        (None, Some(url)) if *asked.method == Method::POST => ResultAt::Location(Box::new(url)),
+        (None, Some(url)) if *asked.method == Method::POST => ResultAt::Location(Box::new(url.clone())),
         (None, _) => ResultAt::Here,
     };
-    let terminate = body.terminate_post_uri().and_then(|uri| routes.resolve(&answer.asked, &uri));
+    let ours = dialect == Dialect::StatusMonitor && body.is_status_view();
+    let home = location.as_ref().filter(|_| ours).map(|url| Box::new(url.clone()));
+    let at = match dialect {
+        Dialect::StatusMonitor => answer.monitor(routes),
+        Dialect::Location => location,
+        Dialect::BodyState => Some(asked.url.clone()),
+        Dialect::DurableFunctions => {
+            location.or_else(|| routes.resolve(&answer.asked, &body.status_query_get_uri()?))
+        }
+    };
+    let Some(at) = at else { return unusable("its status URL is missing or cannot be used") };
+    let terminate = || routes.resolve(&answer.asked, &body.terminate_post_uri()?).map(Box::new);
     Ok(Some(Course {
         dialect: Some(dialect),
         at,
@@ -134,19 +135,18 @@ fn course(
         about_resource,
         // A 201 names what was created, a 202 where to ask.
         resource: answer.status == 201 && dialect == Dialect::Location,
-        home: location.filter(|_| dialect == Dialect::StatusMonitor && body.is_status_view()).map(Box::new),
-        terminate: terminate.filter(|_| dialect == Dialect::DurableFunctions).map(Box::new),
+        home,
+        terminate: (dialect == Dialect::DurableFunctions).then(terminate).flatten(),
     }))
 }
 
 /// The dialect that the first answer speaks; `None` if it says nothing of an operation that goes on.
 fn dialect(answer: &Answer, body: &Body<'_>, method: &Method) -> Option<Dialect> {
     let located = answer.header(&names::LOCATION).is_some();
-    let provisioning = body.view(Words::Provisioning);
+    let provisioning = body.status(Words::Provisioning);
     // A resource that is finished is finished, whatever headers a gateway leaves on it.
-    let finished = provisioning.as_ref().is_some_and(|view| view.status.is_terminal());
-    let view_ended =
-        body.is_status_view() && body.view(Words::Monitor).is_some_and(|view| view.status.is_terminal());
+    let finished = provisioning.is_some_and(Status::is_terminal);
+    let view_ended = body.is_status_view() && body.status(Words::Monitor).is_some_and(Status::is_terminal);
     if answer.status != 202 && (finished || view_ended || answer.status == 204) {
         return None;
     }
@@ -169,7 +169,7 @@ fn dialect(answer: &Answer, body: &Body<'_>, method: &Method) -> Option<Dialect>
 
 /// Whether the first answer is already the last one, in a dialect that the caller has chosen.
 fn has_ended(answer: &Answer, body: &Body<'_>, dialect: Dialect) -> bool {
-    let terminal = |words| body.view(words).is_some_and(|view| view.status.is_terminal());
+    let terminal = |words| body.status(words).is_some_and(Status::is_terminal);
     match dialect {
         _ if answer.status == 202 => false,
         _ if answer.status == 204 => true,

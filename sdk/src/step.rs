@@ -145,7 +145,7 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
         return by_state(answer, &body, view, course, policy, now);
     }
     // A resource that this operation is about tells how it ended, although the code is a 200.
-    let view = body.view(Words::Provisioning).filter(|_| course.about_resource);
+    let view = course.about_resource.then(|| body.view(Words::Provisioning)).flatten();
     match view {
         Some(view) if matches!(view.status, Status::Failed | Status::Canceled) => {
             ended(answer, view.status, Some(view), Output::Whole)
