@@ -148,7 +148,7 @@ impl<T> Operation<T> {
     }
 
     /// Asks for the reason once. If it cannot be had, the monitor's word will do.
-    async fn explained(&self, ended: Box<Ended>, seen: Observed) -> (Step, Observed) {
+    async fn explained(&self, ended: Ended, seen: Observed) -> (Step, Observed) {
         let carried = self.carried.as_deref();
         let request = self.client.0.transport.request(Method::GET, self.course.url(), carried);
         let told = self.client.ask(request, carried, Duration::ZERO, self.deadline).await;
@@ -191,7 +191,7 @@ impl<T> Operation<T> {
                 self.fresh = true;
                 self.due = Instant::now();
             }
-            (Step::Ended(ended), Observed::Answer(answer)) => self.end(*ended, *answer),
+            (Step::Ended(ended), Observed::Answer(answer)) => self.end(ended, answer),
             (Step::Stop(error), _) => return Err(self.signed(error)),
             (Step::Ended(_), Observed::Lost(_)) | (Step::Follow(_), _) => {
                 return Err(self.signed(Error::unexpected("a redirect where none can be followed")));
@@ -240,11 +240,11 @@ impl<T> Operation<T> {
         );
     }
 
-    pub(crate) fn end(&mut self, ended: Ended, answer: Answer) {
+    pub(crate) fn end(&mut self, mut ended: Ended, answer: Box<Answer>) {
         debug!(operation.id = self.id.as_deref(), status = %ended.status, "ended");
         trace::ended(ended.status);
-        self.show(ended.view.clone().map(Box::new));
-        self.ended = Some(Box::new((ended, answer)));
+        self.show(ended.view.take());
+        self.ended = Some((ended, answer));
     }
 
     /// Takes over what an answer shows; one without a view leaves the last one.

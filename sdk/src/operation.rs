@@ -59,7 +59,8 @@ pub struct Operation<T> {
     pub(crate) id: Option<Box<str>>,
     links: BTreeMap<String, String>,
     pub(crate) view: Option<Box<View>>,
-    pub(crate) ended: Option<Box<(Ended, Answer)>>,
+    /// Its view is in `view`.
+    pub(crate) ended: Option<(Ended, Box<Answer>)>,
     pub(crate) deadline: Option<Deadline>,
     /// Not to be polled before this.
     pub(crate) due: Instant,
@@ -105,7 +106,7 @@ impl<T> Operation<T> {
         client: Client,
         carried: Option<Arc<Carried>>,
         begun: Begun,
-        answer: Answer,
+        answer: Box<Answer>,
         deadline: Option<Deadline>,
         links: BTreeMap<String, String>,
     ) -> Self {
@@ -117,7 +118,7 @@ impl<T> Operation<T> {
                 operation.go_on(again);
                 operation.fresh = true;
             }
-            Begin::Ended(ended) => operation.end(*ended, answer),
+            Begin::Ended(ended) => operation.end(ended, answer),
         }
         operation
     }
@@ -151,7 +152,7 @@ impl<T> Operation<T> {
     #[must_use]
     pub fn status(&self) -> Status {
         match (&self.ended, &self.view) {
-            (Some(ended), _) => ended.0.status,
+            (Some((ended, _)), _) => ended.status,
             (None, Some(view)) => view.status,
             (None, None) => Status::Running,
         }
@@ -166,7 +167,7 @@ impl<T> Operation<T> {
     /// The last answer, once the operation has ended: whatever has the result, or tells why there is none.
     #[must_use]
     pub fn last_answer(&self) -> Option<LastAnswer<'_>> {
-        self.ended.as_ref().map(|ended| LastAnswer(&ended.1))
+        self.ended.as_ref().map(|(_, answer)| LastAnswer(answer))
     }
 
     /// The links that the start asked for, by right. Each URL is a secret: whoever has it has the right.
@@ -315,10 +316,9 @@ impl<T: DeserializeOwned> Operation<T> {
 
     /// The outcome of an operation that has ended.
     pub(crate) fn outcome(&self) -> Result<T, Error> {
-        let Some(ended) = &self.ended else {
+        let Some((ended, answer)) = &self.ended else {
             return Err(self.signed(Error::usage("the operation has not ended yet")));
         };
-        let (ended, answer) = &**ended;
         match ended.error() {
             Some(error) => Err(self.signed(error)),
             None => read(ended.output(answer))

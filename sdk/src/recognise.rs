@@ -28,7 +28,7 @@ pub(crate) struct Begun {
 #[derive(Debug)]
 pub(crate) enum Begin {
     AtWork(Again),
-    Ended(Box<Ended>),
+    Ended(Ended),
 }
 
 /// Decides what the first answer means.
@@ -184,7 +184,7 @@ fn has_ended(answer: &Answer, body: &Body<'_>, dialect: Dialect) -> bool {
 }
 
 /// The end of an operation whose work was done with the first answer, well or not.
-fn inline(answer: &Answer, body: &Body<'_>) -> Box<Ended> {
+fn inline(answer: &Answer, body: &Body<'_>) -> Ended {
     let words = if body.is_status_view() { Words::Monitor } else { Words::Provisioning };
     let view = body.view(words).filter(|view| view.status.is_terminal());
     let status = view.as_ref().map_or(Status::Succeeded, |view| view.status);

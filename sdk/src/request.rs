@@ -183,7 +183,7 @@ impl Prepared {
             let Sending { request, carried, .. } = sending;
             let asked = Asked { method: request.method(), url: request.url(), dialect, final_state_via };
             let begun = recognise(&answer, &asked, &client.0.policy, &Moment::now(0, 0))?;
-            Ok(Operation::begun(client, carried, begun, *answer, deadline, BTreeMap::new()))
+            Ok(Operation::begun(client, carried, begun, answer, deadline, BTreeMap::new()))
         }
     }
 }

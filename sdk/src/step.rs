@@ -53,7 +53,7 @@ pub(crate) enum Step {
     /// The work has ended well, and its result is elsewhere: ask there from now on, beginning at once.
     Fetch { view: Option<Box<View>>, at: Url },
     /// The operation has ended.
-    Ended(Box<Ended>),
+    Ended(Ended),
     /// There will be no answer to this poll.
     Stop(Error),
 }
@@ -73,11 +73,11 @@ pub(crate) struct Again {
 }
 
 /// How an operation ended.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: Status,
-    pub(crate) view: Option<View>,
-    pub(crate) problem: Option<Problem>,
+    pub(crate) view: Option<Box<View>>,
+    pub(crate) problem: Option<Box<Problem>>,
     /// The HTTP status of the last answer.
     pub(crate) code: u16,
     /// Where in that answer's body the result is.
@@ -330,10 +330,10 @@ fn ended(answer: &Answer, status: Status, view: Option<View>, output: Output) ->
     Step::Ended(end(answer, status, view, output))
 }
 
-pub(crate) fn end(answer: &Answer, status: Status, view: Option<View>, output: Output) -> Box<Ended> {
+pub(crate) fn end(answer: &Answer, status: Status, view: Option<View>, output: Output) -> Ended {
     // The `error` in a monitor's 200 is the operation's, and in the view.
     let problem = if answer.status >= 400 { answer.problem() } else { None };
-    Box::new(Ended { status, view, problem, code: answer.status, output })
+    Ended { status, view: view.map(Box::new), problem: problem.map(Box::new), code: answer.status, output }
 }
 
 impl Ended {
@@ -344,7 +344,7 @@ impl Ended {
             Status::Canceled => Error::canceled(),
             _ => Error::failed(),
         };
-        Some(error.with_status(self.code).with_problem(self.problem.clone()).with_view(self.view.clone()))
+        Some(error.with_status(self.code).with_problem(self.problem.as_deref().cloned()))
     }
 
     /// The result in the last answer, as JSON text; an answer without a body has the result `null`.
