@@ -73,8 +73,8 @@ impl Answer {
     }
 
     /// The pause that the server asks for.
-    pub(crate) fn hint(&self, wall: SystemTime) -> Option<Duration> {
-        Hints::of(self).pause(wall)
+    pub(crate) fn hint(&self, clock: fn() -> SystemTime) -> Option<Duration> {
+        Hints::of(self).pause(clock)
     }
 
     /// Where the answer leads, by its `Location`.

@@ -9,7 +9,7 @@ use url::{Position, Url};
 
 use crate::answer::{Answer, Observed, names};
 use crate::dialect::{Course, ResultAt};
-use crate::pace::{Plan, after, plan};
+use crate::pace::{Plan, in_a_while, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
 use crate::trace::{self, debug};
 use crate::transport::{Method, Request, set_header};
@@ -65,7 +65,7 @@ impl<T> Operation<T> {
     pub async fn advance(&mut self) -> Result<Status, Error> {
         while !self.has_ended() {
             let now = Instant::now();
-            let last = match plan(self.due, self.deadline.as_ref(), self.looked_last, now) {
+            let last = match plan(self.due.unwrap_or(now), self.deadline.as_ref(), self.looked_last, now) {
                 Plan::Ask { at, last } => {
                     // Sleeping for nothing would take more than a millisecond.
                     if at > now {
@@ -168,7 +168,7 @@ impl<T> Operation<T> {
             (Step::Again(again), _) => self.go_on(again),
             (Step::Retry { pause }, seen) => {
                 self.failures = self.failures.saturating_add(1);
-                self.due = after(Instant::now(), pause);
+                self.due = in_a_while(pause);
                 debug!(
                     operation.id = self.id.as_deref(),
                     failures = self.failures,
@@ -189,7 +189,7 @@ impl<T> Operation<T> {
                 // A result that is one request away beats the deadline too.
                 self.looked_last = false;
                 self.fresh = true;
-                self.due = Instant::now();
+                self.due = None;
             }
             (Step::Ended(ended), Observed::Answer(answer)) => self.end(ended, answer),
             (Step::Stop(error), _) => return Err(self.signed(error)),
@@ -219,7 +219,7 @@ impl<T> Operation<T> {
         self.failures = 0;
         self.fresh = false;
         self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
-        self.due = after(Instant::now(), pause);
+        self.due = in_a_while(pause);
         if let Some(newest) = at
             && newest != self.course.at
         {

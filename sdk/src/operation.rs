@@ -16,7 +16,7 @@ use url::Url;
 use crate::answer::{Answer, Observed};
 use crate::client::{Repeat, Sending};
 use crate::dialect::Course;
-use crate::pace::{Deadline, after};
+use crate::pace::{Deadline, in_a_while};
 use crate::recognise::{Begin, Begun};
 use crate::step::{Ended, Step};
 use crate::transport::Method;
@@ -62,8 +62,8 @@ pub struct Operation<T> {
     /// Its view is in `view`.
     pub(crate) ended: Option<(Ended, Box<Answer>)>,
     pub(crate) deadline: Option<Deadline>,
-    /// Not to be polled before this.
-    pub(crate) due: Instant,
+    /// Not to be polled before this; `None` for at once.
+    pub(crate) due: Option<Instant>,
     /// The version of the last view, if the server has told one.
     pub(crate) etag: Option<Box<str>>,
     /// Whether the server may know `Prefer: wait`.
@@ -90,7 +90,7 @@ impl<T> Operation<T> {
             view: None,
             ended: None,
             deadline,
-            due: Instant::now(),
+            due: None,
             etag: None,
             holds: true,
             silent: 0,
@@ -185,9 +185,9 @@ impl<T> Operation<T> {
     /// How long the server wants to be left alone until the next poll. Zero once the operation has ended.
     #[must_use]
     pub fn pause(&self) -> Duration {
-        match self.ended {
-            Some(_) => Duration::ZERO,
-            None => self.due.saturating_duration_since(Instant::now()),
+        match self.due {
+            Some(due) if !self.has_ended() => due.saturating_duration_since(Instant::now()),
+            _ => Duration::ZERO,
         }
     }
 
@@ -270,7 +270,7 @@ impl<T> Operation<T> {
         let status = told.map_or(Status::Canceling, |view| view.status);
         // What it waits for has changed by our own doing, so the pace that was asked for before is out of
         // date.
-        self.due = self.due.min(after(Instant::now(), self.client.0.policy.retry.first_pause));
+        self.due = self.due.min(in_a_while(self.client.0.policy.retry.first_pause));
         Ok(status)
     }
 }

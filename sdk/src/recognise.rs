@@ -46,7 +46,7 @@ pub(crate) fn recognise(
         303 => match answer.location(&policy.routes) {
             Some(at) => {
                 // The answer is elsewhere, and may be there already, unless the server says when.
-                let pause = answer.hint(now.wall).unwrap_or_default().min(policy.max_pause);
+                let pause = answer.hint(now.clock).unwrap_or_default().min(policy.max_pause);
                 let again = Again { view: None, at: None, result: None, pause, paced: true };
                 Ok(Begun { course: Course::unknown(at), step: Begin::AtWork(again) })
             }

@@ -21,10 +21,11 @@ pub(crate) struct Policy {
     pub(crate) routes: Routes,
 }
 
-/// What a decision depends on beside the answer: the time, what went before, and chance.
+/// What a decision depends on beside the answer: the time, what went before, and chance. Time and chance are
+/// there to be asked, because most answers name a pause in seconds and need neither.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
-    pub(crate) wall: SystemTime,
+    pub(crate) clock: fn() -> SystemTime,
     /// Answers in a row that gave no pace.
     pub(crate) silent: u32,
     /// Polls in a row that failed.
@@ -32,12 +33,12 @@ pub(crate) struct Moment {
     /// Nothing has been seen yet at the place that is asked, and an answer of this very run has named it.
     pub(crate) fresh: bool,
     /// Between 0 and 1, for jitter.
-    pub(crate) random: f64,
+    pub(crate) random: fn() -> f64,
 }
 
 impl Moment {
     pub(crate) fn now(silent: u32, failures: u32) -> Self {
-        Self { wall: SystemTime::now(), silent, failures, fresh: false, random: crate::pace::random() }
+        Self { clock: SystemTime::now, silent, failures, fresh: false, random: crate::pace::random }
     }
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
         301 | 302 | 303 | 307 | 308 => match answer.location(&policy.routes) {
             // RFC 9110: the pause before the redirected request. Servers that redirect until they are done
             // set their pace like this, and following at once would look like a circle.
-            Some(url) if answer.hint(now.wall).is_some_and(|pause| !pause.is_zero()) => {
+            Some(url) if answer.hint(now.clock).is_some_and(|pause| !pause.is_zero()) => {
                 again(answer, None, Links { at: Some(url), result: None }, policy, now)
             }
             Some(url) => Step::Follow(url),
@@ -124,10 +125,10 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
         },
         _ if answer.is_temporary() => match failed_orchestration(answer, course) {
             Some(view) => ended(answer, view.status, Some(view), Output::Whole),
-            None => retry(answer.hint(now.wall), policy, now),
+            None => retry(answer.hint(now.clock), policy, now),
         },
         // A server with replicas may not know everywhere yet what it has just promised.
-        404 if now.fresh && now.failures < FREE_RETRIES => retry(answer.hint(now.wall), policy, now),
+        404 if now.fresh && now.failures < FREE_RETRIES => retry(answer.hint(now.clock), policy, now),
         400..=499 => refused(answer),
         _ => Step::Stop(answer.refusal()),
     }
@@ -135,13 +136,12 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
 
 /// 202 until another code.
 fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
-    let body = answer.members();
     if answer.status == 202 {
-        let view = body.as_ref().and_then(|body| any_view(body));
+        let view = answer.members().and_then(|body| any_view(&body));
         return again(answer, view, newest_location(answer, policy), policy, now);
     }
-    let body = body.unwrap_or_default();
-    if let Some(view) = body.view(Words::Monitor).filter(|_| body.is_status_view()) {
+    let body = answer.members().unwrap_or_default();
+    if let Some(view) = body.is_status_view().then(|| body.view(Words::Monitor)).flatten() {
         return by_state(answer, &body, view, course, policy, now);
     }
     // A resource that this operation is about tells how it ended, although the code is a 200.
@@ -295,13 +295,15 @@ fn again(answer: &Answer, view: Option<View>, links: Links, policy: &Policy, now
 
 /// The pause before the next poll, and whether the server has asked for it.
 pub(crate) fn pace(answer: &Answer, policy: &Policy, now: &Moment) -> (Duration, bool) {
-    let hint = answer.hint(now.wall);
-    let pause = hint.unwrap_or_else(|| policy.retry.back_off(now.silent, now.random));
+    let hint = answer.hint(now.clock);
+    let pause = hint.unwrap_or_else(|| policy.retry.back_off(now.silent, (now.random)()));
     (pause.min(policy.max_pause), hint.is_some())
 }
 
 fn retry(hint: Option<Duration>, policy: &Policy, now: &Moment) -> Step {
-    Step::Retry { pause: policy.retry.after_failure(hint, now.failures, now.random).min(policy.max_pause) }
+    Step::Retry {
+        pause: policy.retry.after_failure(hint, now.failures, (now.random)()).min(policy.max_pause),
+    }
 }
 
 /// A 4xx is the end of the operation only if it brings the operation along; else it is about the request.
@@ -364,4 +366,4 @@ impl Ended {
 
 #[cfg(test)]
 #[path = "step_tests.rs"]
-mod tests;
+pub(crate) mod tests;

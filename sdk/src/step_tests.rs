@@ -8,6 +8,10 @@ use crate::answer::tests::{answer, with};
 const VIEW: &str =
     r#"{"id":"1","action":"a","status":"STATUS","createdAt":"c","updatedAt":"u","deadline":"d"}"#;
 
+/// A moment at which nothing has gone before.
+pub(crate) const NOW: Moment =
+    Moment { clock: || SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: || 1.0 };
+
 fn view(status: &str) -> String {
     VIEW.replace("STATUS", status)
 }
@@ -30,8 +34,7 @@ fn speaking(dialect: Dialect) -> Course {
 }
 
 fn follow(course: Course, answer: Answer) -> Step {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: 1.0 };
-    next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now)
+    next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &NOW)
 }
 
 fn with_retry_after(answer: Answer, text: &str) -> Answer {
@@ -146,7 +149,7 @@ fn gone_unauthorized_and_unknown_stop_with_their_own_predicates() {
 
 #[test]
 fn a_failed_poll_is_retried_and_says_nothing_about_the_operation() {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 2, fresh: false, random: 1.0 };
+    let now = Moment { failures: 2, ..NOW };
 
     let course = speaking(Dialect::Location);
     let lost = next_step(&Observed::Lost(Error::transport(true)), &course, &policy(), &now);
@@ -180,7 +183,7 @@ fn a_redirect_that_says_when_is_followed_then_and_remembered() {
 #[test]
 fn a_404_is_asked_again_only_where_this_run_was_just_sent_and_only_a_few_times() {
     let step = |fresh, failures| {
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures, fresh, random: 1.0 };
+        let now = Moment { failures, fresh, ..NOW };
         next_step(&Observed::Answer(Box::new(answer(404, ""))), &speaking(Dialect::Location), &policy(), &now)
     };
 
@@ -394,10 +397,10 @@ proptest! {
             0..4,
         ),
         failures in any::<u32>(),
-        random in any::<f64>(),
+        random in prop::sample::select(vec![|| 0.0, || 0.5, || 1.0, || -1.0, || f64::INFINITY] as Vec<fn() -> f64>),
     ) {
         let answer = headers.iter().fold(answer(status, &body), |answer, (name, text)| with(answer, name, text));
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: failures, failures, fresh: false, random };
+        let now = Moment { silent: failures, failures, random, ..NOW };
         let course = Course { dialect, fetching, ..Course::unknown(url("http://h/op")) };
 
         match next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now) {
