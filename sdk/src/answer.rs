@@ -109,6 +109,13 @@ impl Answer {
         Body::read(&self.body).ok()
     }
 
+    /// Whether the body can be a raincheck server's view, as far as that shows without reading it: those write
+    /// the names of members as they are.
+    pub(crate) fn may_be_status_view(&self) -> bool {
+        let name = br#""createdAt""#;
+        self.body.windows(name.len()).any(|window| window == name)
+    }
+
     /// The view of an operation that ended, if this answer is a problem that brings it along.
     pub(crate) fn ended_view(&self) -> Option<View> {
         #[derive(Deserialize)]

@@ -105,7 +105,8 @@ impl<T> Operation<T> {
 
     /// One poll, redirects included.
     pub(crate) async fn look(&self, may_be_held: bool) -> (Step, Observed) {
-        let moment = || Moment { fresh: self.fresh, ..Moment::now(self.silent, self.failures) };
+        let moment =
+            || Moment { shown: self.view(), fresh: self.fresh, ..Moment::now(self.silent, self.failures) };
         let mut redirected = None;
         let mut course = Cow::Borrowed(&*self.course);
         let carried = self.carried.as_deref();
@@ -230,8 +231,8 @@ impl<T> Operation<T> {
         if let (Some(newest), ResultAt::Location(result)) = (result, &mut self.course.result) {
             **result = newest;
         }
-        self.holds |= view.as_ref().is_some_and(|view| view.action.is_some());
         self.show(view);
+        self.holds |= self.view().is_some_and(|view| view.action.is_some());
         debug!(
             operation.id = self.id.as_deref(),
             status = %self.status(),

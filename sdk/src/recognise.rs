@@ -39,7 +39,7 @@ pub(crate) fn recognise(
     answer: &Answer,
     asked: &Asked<'_>,
     policy: &Policy,
-    now: &Moment,
+    now: &Moment<'_>,
 ) -> Result<Begun, Error> {
     match answer.status {
         200..=299 => accepted(answer, asked, policy, now),
@@ -66,7 +66,7 @@ pub(crate) fn recognise(
     }
 }
 
-fn accepted(answer: &Answer, asked: &Asked<'_>, policy: &Policy, now: &Moment) -> Result<Begun, Error> {
+fn accepted(answer: &Answer, asked: &Asked<'_>, policy: &Policy, now: &Moment<'_>) -> Result<Begun, Error> {
     let body = answer.members().unwrap_or_default();
     let course = course(answer, &body, asked, policy)?;
     let Some(course) = course else {

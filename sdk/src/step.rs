@@ -24,8 +24,10 @@ pub(crate) struct Policy {
 /// What a decision depends on beside the answer: the time, what went before, and chance. Time and chance are
 /// there to be asked, because most answers name a pause in seconds and need neither.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
+pub(crate) struct Moment<'a> {
     pub(crate) clock: fn() -> SystemTime,
+    /// What the last answer that had a view has shown.
+    pub(crate) shown: Option<&'a View>,
     /// Answers in a row that gave no pace.
     pub(crate) silent: u32,
     /// Polls in a row that failed.
@@ -36,9 +38,16 @@ pub(crate) struct Moment {
     pub(crate) random: fn() -> f64,
 }
 
-impl Moment {
+impl Moment<'_> {
     pub(crate) fn now(silent: u32, failures: u32) -> Self {
-        Self { clock: SystemTime::now, silent, failures, fresh: false, random: crate::pace::random }
+        Self {
+            clock: SystemTime::now,
+            shown: None,
+            silent,
+            failures,
+            fresh: false,
+            random: crate::pace::random,
+        }
     }
 }
 
@@ -95,7 +104,7 @@ pub(crate) enum Output {
 }
 
 /// Decides what follows from what was seen.
-pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: &Moment) -> Step {
+pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     let answer = match seen {
         Observed::Answer(answer) => answer,
         Observed::Lost(_) => return retry(None, policy, now),
@@ -135,12 +144,16 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
 }
 
 /// 202 until another code.
-fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     if answer.status == 202 {
-        let view = answer.members().and_then(|body| any_view(&body));
+        // Most servers say the same until the end, and that need not be read again.
+        let differs = now.shown.is_none_or(|view| view.body().as_bytes() != answer.json_text());
+        let view = differs.then(|| any_view(&answer.members()?)).flatten();
         return again(answer, view, newest_location(answer, policy), policy, now);
     }
-    let body = answer.members().unwrap_or_default();
+    // A result may be large, and as a rule it is nothing but the result.
+    let is_read = course.about_resource || answer.may_be_status_view();
+    let body = is_read.then(|| answer.members()).flatten().unwrap_or_default();
     if let Some(view) = body.is_status_view().then(|| body.view(Words::Monitor)).flatten() {
         return by_state(answer, &body, view, course, policy, now);
     }
@@ -158,7 +171,7 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
 }
 
 /// A URL of its own whose body has a `status`.
-fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
@@ -174,7 +187,7 @@ fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> S
 }
 
 /// The resource itself, with a `provisioningState`; without one it is finished.
-fn body_state(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+fn body_state(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
@@ -187,7 +200,7 @@ fn body_state(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
 }
 
 /// Durable Functions' own status, with a `runtimeStatus`.
-fn durable_functions(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+fn durable_functions(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
@@ -205,7 +218,7 @@ fn durable_functions(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
 }
 
 /// A URL that came without its dialect: each answer is taken for what it looks like.
-fn by_its_looks(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+fn by_its_looks(answer: &Answer, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(_) if answer.status == 202 => return location(answer, course, policy, now),
@@ -228,7 +241,7 @@ fn by_state(
     view: View,
     course: &Course,
     policy: &Policy,
-    now: &Moment,
+    now: &Moment<'_>,
 ) -> Step {
     match view.status {
         Status::Succeeded => match result_url(answer, body, course, policy) {
@@ -258,7 +271,7 @@ fn result_url(answer: &Answer, body: &Body<'_>, course: &Course, policy: &Policy
 }
 
 /// The answer at the place of the result.
-fn fetched(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+fn fetched(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Step {
     match answer.status {
         // Some servers need a moment between the two.
         202 => again(answer, None, newest_location(answer, policy), policy, now),
@@ -287,20 +300,20 @@ fn newest_links(answer: &Answer, course: &Course, policy: &Policy) -> Links {
     Links { at, result: location().filter(|_| matches!(course.result, ResultAt::Location(_))) }
 }
 
-fn again(answer: &Answer, view: Option<View>, links: Links, policy: &Policy, now: &Moment) -> Step {
+fn again(answer: &Answer, view: Option<View>, links: Links, policy: &Policy, now: &Moment<'_>) -> Step {
     let (pause, paced) = pace(answer, policy, now);
     let Links { at, result } = links;
     Step::Again(Again { view: view.map(Box::new), at, result, pause, paced })
 }
 
 /// The pause before the next poll, and whether the server has asked for it.
-pub(crate) fn pace(answer: &Answer, policy: &Policy, now: &Moment) -> (Duration, bool) {
+pub(crate) fn pace(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> (Duration, bool) {
     let hint = answer.hint(now.clock);
     let pause = hint.unwrap_or_else(|| policy.retry.back_off(now.silent, (now.random)()));
     (pause.min(policy.max_pause), hint.is_some())
 }
 
-fn retry(hint: Option<Duration>, policy: &Policy, now: &Moment) -> Step {
+fn retry(hint: Option<Duration>, policy: &Policy, now: &Moment<'_>) -> Step {
     Step::Retry {
         pause: policy.retry.after_failure(hint, now.failures, (now.random)()).min(policy.max_pause),
     }
@@ -339,7 +352,8 @@ pub(crate) fn end(answer: &Answer, status: Status, view: Option<View>, output: O
 }
 
 impl Ended {
-    /// The error of an operation that ended without a result; `None` if it succeeded.
+    /// The error of an operation that ended without a result; `None` if it succeeded. Its view is added by the
+    /// operation, which shows it too.
     pub(crate) fn error(&self) -> Option<Error> {
         let error = match self.status {
             Status::Succeeded => return None,

@@ -9,8 +9,14 @@ const VIEW: &str =
     r#"{"id":"1","action":"a","status":"STATUS","createdAt":"c","updatedAt":"u","deadline":"d"}"#;
 
 /// A moment at which nothing has gone before.
-pub(crate) const NOW: Moment =
-    Moment { clock: || SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: || 1.0 };
+pub(crate) const NOW: Moment<'static> = Moment {
+    clock: || SystemTime::UNIX_EPOCH,
+    shown: None,
+    silent: 0,
+    failures: 0,
+    fresh: false,
+    random: || 1.0,
+};
 
 fn view(status: &str) -> String {
     VIEW.replace("STATUS", status)
@@ -91,6 +97,35 @@ fn the_newest_location_is_taken_and_a_useless_one_ignored() {
     assert_eq!(located("2?token=x").as_deref(), Some("http://h/v1/actions/a/operations/2?token=x"));
     assert_eq!(located("ftp://h/2"), None);
     assert_eq!(located("http://[half"), None);
+}
+
+#[test]
+fn a_202_shows_a_view_only_if_it_differs_from_the_last_one() {
+    let Step::Again(Again { view: Some(shown), .. }) = decide(answer(202, &view("Running"))) else {
+        panic!("no view")
+    };
+    let now = Moment { shown: Some(&shown), ..NOW };
+    let seen = |body: &str| {
+        let seen = Observed::Answer(Box::new(answer(202, body)));
+        match next_step(&seen, &speaking(Dialect::Location), &policy(), &now) {
+            Step::Again(again) => again.view.map(|view| view.status),
+            other => panic!("not at work: {other:?}"),
+        }
+    };
+
+    assert_eq!(seen(&view("Running")), None);
+    assert_eq!(seen(&format!("\u{feff}{}", view("Running"))), None);
+    assert_eq!(seen(&view("Canceling")), Some(Status::Canceling));
+    assert_eq!(seen(""), None);
+}
+
+#[test]
+fn a_view_at_a_location_is_told_from_a_result_with_some_of_its_members() {
+    let end = |body: &str| ended_as(follow(speaking(Dialect::Location), answer(200, body)));
+
+    assert_eq!(end(&view("Succeeded")), (Status::Succeeded, Output::Member(Words::Monitor)));
+    assert_eq!(end(r#"{"id":"1","createdAt":"c","status":"Failed"}"#), (Status::Succeeded, Output::Whole));
+    assert_eq!(end(r#"{"status":"Failed"}"#), (Status::Succeeded, Output::Whole));
 }
 
 #[test]
