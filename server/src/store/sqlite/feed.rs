@@ -1,4 +1,4 @@
-//! The feed: one short row for each end, written with it; read along the primary key.
+//! The feed: an index over the operations that have ended, in which each end gets its place when it is written.
 
 use std::sync::Arc;
 
@@ -29,7 +29,9 @@ pub(super) fn finish(tx: &mut Tx<'_>, operation: &Operation) -> Result<(), Store
 
 /// The place after the last end that is kept.
 pub(super) fn end(connection: &Connection) -> rusqlite::Result<FeedPlace> {
-    let mut last = connection.prepare("SELECT MAX(place) FROM finish WHERE action = ?1")?;
+    let mut last = connection.prepare(
+        "SELECT MAX(place) FROM operation INDEXED BY operation_feed WHERE action = ?1 AND place IS NOT NULL",
+    )?;
     let mut end = FeedPlace::START;
     for action in actions(connection)? {
         if let Some(place) = last.query_row([action], |row| row.get::<_, Option<i64>>(0))? {
@@ -98,7 +100,8 @@ impl Read {
         };
         let share = share.min(ROWS / actions.len().max(1)).max(FEWEST_ROWS);
         let mut statement = connection.prepare_cached(
-            "SELECT place, operation FROM finish WHERE action = ?1 AND place > ?2 ORDER BY place LIMIT ?3",
+            "SELECT place, id FROM operation INDEXED BY operation_feed WHERE action = ?1 AND place > ?2 \
+             ORDER BY place LIMIT ?3",
         )?;
         let mut rows = Vec::new();
         // What was seen of every action: one that has more than its share says how far.
@@ -146,10 +149,12 @@ fn actions(connection: &Connection) -> rusqlite::Result<Vec<Arc<str>>> {
     connection
         .prepare_cached(
             "WITH RECURSIVE known (action) AS (
-                SELECT MIN(action) FROM finish
+                SELECT MIN(action) FROM operation INDEXED BY operation_feed WHERE place IS NOT NULL
                 UNION ALL
-                SELECT (SELECT MIN(action) FROM finish WHERE action > known.action) FROM known
-                WHERE known.action IS NOT NULL
+                SELECT (
+                    SELECT MIN(action) FROM operation INDEXED BY operation_feed
+                    WHERE place IS NOT NULL AND action > known.action
+                ) FROM known WHERE known.action IS NOT NULL
             ) SELECT action FROM known WHERE action IS NOT NULL",
         )?
         .query_map([], |row| row.get(0))?
