@@ -13,6 +13,7 @@ use names::Names;
 use operations::Operations;
 use schemas::Schemas;
 
+mod events;
 mod names;
 mod operations;
 mod parameters;
@@ -69,6 +70,8 @@ pub struct ActionDescription {
     pub summary: String,
     /// What it does, in some sentences.
     pub description: String,
+    /// The same for the step of a connector, if `description` speaks of what no step has.
+    pub step_description: Option<String>,
     /// What a caller gives.
     pub input: RefOr<Schema>,
     /// What a caller gets.
@@ -102,6 +105,8 @@ pub struct EventDescription {
     pub schema: RefOr<Schema>,
     /// Whether one link may deliver more than one.
     pub many: bool,
+    /// Whether its links open as a page for people.
+    pub has_page: bool,
 }
 
 /// Why there can be no document of these actions.

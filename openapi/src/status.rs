@@ -95,6 +95,7 @@ pub struct OperationError {
 #[serde(rename_all = "camelCase", bound(deserialize = "S: Deserialize<'de>, O: Deserialize<'de>"))]
 pub struct StatusView<S = Value, O = Value> {
     /// The operation's id, a `UUIDv7`. Not a secret: it gives no right.
+    #[schema(format = "uuid")]
     pub id: String,
     /// The action that was started.
     pub action: String,
@@ -153,6 +154,7 @@ pub struct Accepted<S = Value, O = Value> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OperationReference {
     /// The operation's id.
+    #[schema(format = "uuid")]
     pub id: String,
     /// Where the operation is now.
     pub status: Status,

@@ -29,11 +29,13 @@ fn describe_action(action: &Registered) -> ActionDescription {
         name: event.name.clone(),
         schema: event.schema.clone(),
         many: event.many,
+        has_page: !event.choices.is_empty(),
     });
     ActionDescription {
         name: action.name().to_string(),
         summary: settings.summary.clone(),
         description: settings.description.clone(),
+        step_description: settings.step_description.clone(),
         input: schemas.input.clone(),
         output: schemas.output.clone(),
         status: schemas.status.clone(),

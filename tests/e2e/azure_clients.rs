@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use crate::harness::{Launch, PATIENCE, ServerProcess, skip};
+use crate::harness::{Answer, Launch, PATIENCE, ServerProcess, skip};
 
 /// What a client saw of one operation.
 #[derive(Debug, Deserialize)]
@@ -103,20 +103,11 @@ async fn follow(client: &mut Command, roads: &[&str], words: &Words) {
         // The server asks for a second, in an operation of four and a half. Less would be many polls, and the client's own
         // pace too few; a busy machine may delay one or two.
         let polls = polls(&launch.log(), &one.id);
-        let lasted = lasted(&server, &one.id).await;
+        let monitor = server.url(&format!("/v1/actions/countdown/operations/{}/status", one.id));
+        let lasted = Answer::to(server.http.get(monitor).bearer_auth(&server.key)).await.lasted();
         assert!(polls >= 3, "{polls} polls in {lasted} s: {one:?}");
         assert!((polls as f64) <= lasted + 4.0, "{polls} polls in {lasted} s: {one:?}");
     }
-}
-
-/// How long the operation took, in seconds.
-async fn lasted(server: &ServerProcess, id: &str) -> f64 {
-    let monitor = server.url(&format!("/v1/actions/countdown/operations/{id}/status"));
-    let answer = server.http.get(monitor).bearer_auth(&server.key).send().await.expect("an answer");
-    let view: Value = answer.json().await.expect("a view");
-    let time = |member: &str| view[member].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
-    let (begin, end) = (time("createdAt").expect("a time"), time("finishedAt").expect("a time"));
-    end.duration_since(begin).as_secs_f64()
 }
 
 #[tokio::test]

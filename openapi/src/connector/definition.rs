@@ -24,7 +24,13 @@ pub(super) fn definition(
     document: &Value,
     actions: &[ActionDescription],
 ) -> Value {
-    let swagger = swagger_2_0(document);
+    let mut swagger = swagger_2_0(document);
+    if let Some(problem) =
+        swagger.pointer_mut("/definitions/Problem/properties").and_then(Value::as_object_mut)
+    {
+        // The view of what failed, which a workflow has no use for in an error.
+        problem.remove("operation");
+    }
     let mut all_paths = Map::new();
     let mut used = BTreeSet::new();
     for action in actions {
@@ -78,7 +84,8 @@ impl Source<'_> {
             summary if summary.is_empty() => format!("Start {name}"),
             summary => summary,
         };
-        let description = match words::sentence(&self.action.description) {
+        let ActionDescription { description, step_description, .. } = self.action;
+        let description = match words::sentence(step_description.as_ref().unwrap_or(description)) {
             description if description.is_empty() => {
                 format!("Starts {name}, waits until it has ended, and gives its result.")
             }
@@ -227,7 +234,6 @@ impl Source<'_> {
         };
         for status in statuses.into_iter().collect::<BTreeSet<_>>() {
             if let Some(description) = from(&status)["description"].as_str() {
-                // The action's own problem adds the view, which a workflow has no use for in an error.
                 used.insert("Problem".to_owned());
                 let problem = json!({"$ref": "#/definitions/Problem"});
                 let answer = json!({"description": words::sentence(description), "schema": problem});

@@ -33,6 +33,7 @@ fn action(name: &str) -> ActionDescription {
         name: name.into(),
         summary: "file a `folder`.".into(),
         description: "files it\nwhere it belongs".into(),
+        step_description: None,
         input: Folder::schema(),
         output: Owner::schema(),
         status: String::schema(),
@@ -134,6 +135,24 @@ fn texts_are_put_into_microsofts_form() {
     assert_eq!(start(&definition)["description"], "Files it where it belongs.");
     let name = &definition["definitions"]["Folder"]["properties"]["folder_name"];
     assert_eq!((&name["x-ms-summary"], &name["description"]), (&json!("Folder Name"), &json!("Its name.")));
+}
+
+#[test]
+fn a_step_may_have_words_of_its_own() {
+    let own = ActionDescription { step_description: Some("files it".into()), ..action("file-folder") };
+
+    let files = files(&[own]).unwrap();
+
+    let definition: Value = serde_json::from_slice(&files[0].content).unwrap();
+    assert_eq!(start(&definition)["description"], "Files it.");
+}
+
+#[test]
+fn a_problem_does_not_bring_the_view_along() {
+    let definition = definition();
+
+    let problem = &definition["definitions"]["Problem"]["properties"];
+    assert!(problem["code"].is_object() && problem.get("operation").is_none(), "{problem}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The answers of an operation: explicit statuses only, because a `default` response breaks some generators.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -17,7 +17,7 @@ pub(super) const EXAMPLE_ID: &str = "0198f3a0-5c1e-7d2a-9b4f-3a6e1c8d7f20";
 pub(super) struct Responses {
     known: BTreeMap<u16, Value>,
     problems: BTreeMap<u16, Vec<String>>,
-    outcomes: BTreeMap<u16, Value>,
+    outcomes: BTreeSet<u16>,
     outcome_headers: Map<String, Value>,
 }
 
@@ -34,18 +34,18 @@ impl Responses {
         }
     }
 
-    /// Adds the problems that an ended operation answers with; `schema` has its status view, `headers` come with it.
-    pub(super) fn outcomes(&mut self, failures: &BTreeMap<String, u16>, schema: &Value, headers: Value) {
+    /// Adds the problems that an ended operation answers with; `headers` come with them.
+    pub(super) fn outcomes(&mut self, failures: &BTreeMap<String, u16>, headers: Value) {
         if let Value::Object(headers) = headers {
             self.outcome_headers = headers;
         }
         for code in OUTCOMES {
             self.code(code.status(), code.as_str());
-            self.outcomes.insert(code.status(), schema.clone());
+            self.outcomes.insert(code.status());
         }
         for (code, status) in failures {
             self.code(*status, code);
-            self.outcomes.insert(*status, schema.clone());
+            self.outcomes.insert(*status);
         }
     }
 
@@ -60,15 +60,15 @@ impl Responses {
     pub(super) fn finish(self, media_type: &str) -> Map<String, Value> {
         let Self { mut known, problems, outcomes, outcome_headers } = self;
         for (status, codes) in problems {
-            let response = match outcomes.get(&status) {
-                Some(schema) => {
-                    let mut outcome = problem(media_type, status, &codes, &json!({"schema": schema}));
-                    if let Value::Object(headers) = &mut outcome["headers"] {
-                        headers.extend(outcome_headers.clone());
-                    }
-                    outcome
+            let response = if outcomes.contains(&status) {
+                let content = json!({"schema": reference(PROBLEM)});
+                let mut outcome = problem(media_type, status, &codes, &content);
+                if let Value::Object(headers) = &mut outcome["headers"] {
+                    headers.extend(outcome_headers.clone());
                 }
-                None => json!({"$ref": format!("#/components/responses/{}", name(status))}),
+                outcome
+            } else {
+                json!({"$ref": format!("#/components/responses/{}", name(status))})
             };
             known.insert(status, response);
         }

@@ -15,6 +15,7 @@ const PREFIX: &str = "#/components/schemas/";
 /// The contract's own components.
 pub(super) const PROBLEM: &str = "Problem";
 pub(super) const REFERENCE: &str = "OperationReference";
+const ENDED: &str = "EndedOperation";
 
 /// All schemas of a document.
 pub(super) struct Schemas {
@@ -30,8 +31,6 @@ pub(super) struct ActionSchemas {
     pub(super) view: Value,
     /// The view with the links that a start may have asked for.
     pub(super) accepted: Value,
-    /// The problem that may bring the view along.
-    pub(super) problem: Value,
     /// The bodies of its events, in the order of the description.
     pub(super) events: Vec<Value>,
 }
@@ -51,7 +50,7 @@ impl Schemas {
         let mut taken: BTreeSet<String> = components.keys().cloned().collect();
         let generated = |action: &ActionDescription| {
             let prefix = names.pascal(&action.name);
-            ["Status", "Accepted", "Problem"].map(|kind| format!("{prefix}{kind}"))
+            ["Status", "Accepted"].map(|kind| format!("{prefix}{kind}"))
         };
         taken.extend(actions.iter().flat_map(|action| generated(action)));
 
@@ -87,16 +86,10 @@ impl Schemas {
             components.extend(own.components);
 
             let view = status_view(&status, &output);
-            let problem = problem(Some(json!({
-                "$ref": format!("{PREFIX}{prefix}Status"),
-                "description": "The last status of the operation that failed or was canceled. With it, the start was \
-                                accepted and the operation has ended; without it, nothing was accepted.",
-            })));
             let mut schemas = ActionSchemas {
                 input,
                 view: reference(&format!("{prefix}Status")),
                 accepted: reference(&format!("{prefix}Status")),
-                problem: reference(&format!("{prefix}Problem")),
                 events,
             };
             if !action.caller_links.is_empty() {
@@ -104,7 +97,6 @@ impl Schemas {
                 components.insert(format!("{prefix}Accepted"), accepted(view.clone(), &action.caller_links));
             }
             components.insert(format!("{prefix}Status"), view);
-            components.insert(format!("{prefix}Problem"), problem);
             described.insert(action.name.clone(), schemas);
         }
         Ok(Self { components, actions: described })
@@ -119,8 +111,8 @@ impl Schemas {
     pub(super) fn finish(self) -> Map<String, Value> {
         let mut used = BTreeSet::from([PROBLEM.to_owned(), REFERENCE.to_owned()]);
         for schemas in self.actions.values() {
-            let ActionSchemas { input, view, accepted, problem, events } = schemas;
-            for schema in [input, view, accepted, problem].into_iter().chain(events) {
+            let ActionSchemas { input, view, accepted, events } = schemas;
+            for schema in [input, view, accepted].into_iter().chain(events) {
                 references(schema, &mut used);
             }
         }
@@ -243,7 +235,8 @@ fn contract() -> Map<String, Value> {
         words.retain(|word| word != "Unknown");
     }
     components.insert(REFERENCE.into(), as_json(&OperationReference::schema()));
-    components.insert(PROBLEM.into(), problem(None));
+    components.insert(ENDED.into(), ended());
+    components.insert(PROBLEM.into(), problem());
     components
 }
 
@@ -283,14 +276,24 @@ fn accepted(mut view: Value, rights: &[String]) -> Value {
     view
 }
 
-fn problem(operation: Option<Value>) -> Value {
+/// The view that comes with a problem: of any action, and without the output that it does not have.
+fn ended() -> Value {
+    let mut view = status_view(&json!({}), &json!({}));
+    view["description"] = json!("The last status of an operation that failed or was canceled.");
+    view["properties"].as_object_mut().map(|members| members.remove("output"));
+    view
+}
+
+/// One problem for all actions: some generators know one type for all errors of an operation, or take the first that fits.
+/// Of what an action has types for, an operation that failed has its custom status only.
+fn problem() -> Value {
     let mut problem = as_json(&Problem::<Value>::schema());
     problem["description"] = json!("An error answer (RFC 9457).");
-    let properties = problem["properties"].as_object_mut().expect("a problem is an object");
-    match operation {
-        Some(schema) => properties.insert("operation".into(), schema),
-        None => properties.remove("operation"),
-    };
+    problem["properties"]["operation"] = json!({
+        "$ref": format!("{PREFIX}{ENDED}"),
+        "description": "The operation that failed or was canceled. With it, the start was accepted and the operation has \
+                        ended; without it, nothing was accepted.",
+    });
     problem
 }
 

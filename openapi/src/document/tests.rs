@@ -86,6 +86,7 @@ fn schemas<I: ToSchema, O: ToSchema, S: ToSchema>(name: &str) -> ActionDescripti
         name: name.into(),
         summary: "Does something".into(),
         description: "It takes a while.".into(),
+        step_description: None,
         input: I::schema(),
         output: O::schema(),
         status: S::schema(),
@@ -117,6 +118,7 @@ fn request_approval() -> ActionDescription {
             name: "decision".into(),
             schema: second::Decision::schema(),
             many: false,
+            has_page: false,
         }],
         failures: BTreeMap::from([("approval-timeout".into(), 422), ("refused".into(), 403)]),
         callers_may_cancel: true,
@@ -279,7 +281,7 @@ fn running_and_succeeded_have_one_schema() {
 }
 
 #[test]
-fn a_failure_answers_with_the_actions_problem_and_other_errors_with_the_common_one() {
+fn every_error_is_the_same_problem_with_the_codes_of_the_action() {
     let document = both();
 
     let responses = &document["paths"]["/v1/actions/request-approval/operations/{id}"]["get"]["responses"];
@@ -287,7 +289,7 @@ fn a_failure_answers_with_the_actions_problem_and_other_errors_with_the_common_o
     let schema =
         |status: &str| responses[status]["content"]["application/problem+json"]["schema"]["$ref"].clone();
     for status in ["403", "409", "422"] {
-        assert_eq!(schema(status), "#/components/schemas/RequestApprovalProblem");
+        assert_eq!(schema(status), "#/components/schemas/Problem");
     }
     assert_eq!(responses["404"]["$ref"], "#/components/responses/NotFound");
     let not_found = &document["components"]["responses"]["NotFound"]["content"]["application/problem+json"];

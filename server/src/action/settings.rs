@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use raincheck_openapi::InvalidField;
-use utoipa::ToSchema;
-use utoipa::openapi::{RefOr, Schema};
-
-use super::registered::fit;
+use super::EventSettings;
 
 /// Settings of an action, with defaults that suit most.
 ///
@@ -29,6 +25,8 @@ pub struct Settings {
     pub summary: String,
     /// What it does, in some sentences.
     pub description: String,
+    /// The same for the step of a connector, if `description` speaks of what no step has.
+    pub step_description: Option<String>,
     /// The names that it had before, oldest first.
     pub aliases: Vec<String>,
     /// The version of the handler, recorded with each operation.
@@ -66,37 +64,6 @@ pub struct Pace {
     pub seconds: u32,
 }
 
-/// An event that an action declares.
-#[derive(Debug, Clone)]
-pub struct EventSettings {
-    /// Its name.
-    pub name: String,
-    /// Whether one event link may deliver more than one.
-    pub many: bool,
-    /// The schema of its body.
-    pub(crate) schema: RefOr<Schema>,
-    /// What that schema refers to.
-    pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
-    pub(crate) check: fn(&str) -> Result<(), Vec<InvalidField>>,
-}
-
-impl EventSettings {
-    /// An event `name` whose body is a `T`; anything else is refused when it is sent.
-    #[must_use]
-    pub fn new<T: serde::de::DeserializeOwned + ToSchema>(name: impl Into<String>) -> Self {
-        let mut schemas = Vec::new();
-        T::schemas(&mut schemas);
-        Self { name: name.into(), many: false, schema: T::schema(), schemas, check: fit::<T> }
-    }
-
-    /// Lets one event link deliver more than one event.
-    #[must_use]
-    pub const fn many(mut self) -> Self {
-        self.many = true;
-        self
-    }
-}
-
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Default for Settings {
@@ -104,6 +71,7 @@ impl Default for Settings {
         Self {
             summary: String::new(),
             description: String::new(),
+            step_description: None,
             aliases: Vec::new(),
             version: 1,
             events: Vec::new(),
@@ -133,6 +101,14 @@ impl Settings {
     #[must_use]
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = description.into();
+        self
+    }
+
+    /// What the step of a connector says in place of the description, if that speaks of what no step has: headers, links,
+    /// an operation's id.
+    #[must_use]
+    pub fn step_description(mut self, description: impl Into<String>) -> Self {
+        self.step_description = Some(description.into());
         self
     }
 

@@ -55,6 +55,7 @@ fn action(number: usize) -> ActionDescription {
             name: "decision".into(),
             schema: ApprovalDecision::schema(),
             many: false,
+            has_page: false,
         }];
         action.caller_links = vec!["cancel".into(), "event:decision".into()];
         action
@@ -72,6 +73,7 @@ fn describe<I: ToSchema, O: ToSchema, S: ToSchema>(number: usize) -> ActionDescr
         name: format!("action-{number}"),
         summary: format!("Do the work number {number}"),
         description: "It takes a while, and tells where it is.".into(),
+        step_description: None,
         input: I::schema(),
         output: O::schema(),
         status: S::schema(),

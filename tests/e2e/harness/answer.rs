@@ -51,4 +51,12 @@ impl Answer {
     pub(crate) fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
+
+    /// How long the ended operation of a status view took, in seconds.
+    pub(crate) fn lasted(&self) -> f64 {
+        let view = self.json();
+        let time = |member: &str| view[member].as_str().and_then(|text| text.parse::<jiff::Timestamp>().ok());
+        let (begin, end) = (time("createdAt").expect("a time"), time("finishedAt").expect("a time"));
+        end.duration_since(begin).as_secs_f64()
+    }
 }
