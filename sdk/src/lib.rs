@@ -96,8 +96,8 @@
 //! # Reading order
 //! [`operation`] and [`OperationRequest`] for any server; [`Client`], [`ClientBuilder`] and [`Start`] for
 //! one; [`Operation`] and [`Updates`]; [`ResumeToken`]; [`Error`]; [`management`] is for operators. Inside:
-//! `recognise` reads the first answer and `step` every other one, `pace` times, `follow` loops, `trust` guards
-//! credentials, `transport` sends.
+//! `recognise` reads the first answer and `step` every other one, `pace` times, `follow` loops, `stream` hears what
+//! a server tells by itself, `trust` guards credentials, `transport` sends.
 
 mod address;
 mod answer;
@@ -116,6 +116,7 @@ mod recognise;
 mod request;
 mod start;
 mod step;
+mod stream;
 #[cfg(feature = "test-kit")]
 pub mod test_kit;
 mod token;

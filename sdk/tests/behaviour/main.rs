@@ -20,5 +20,6 @@ mod request;
 mod resume;
 mod secrets;
 mod start;
+mod stream;
 mod support;
 mod test_kit;
