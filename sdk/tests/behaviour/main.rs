@@ -22,3 +22,4 @@ mod secrets;
 mod start;
 mod support;
 mod test_kit;
+mod trigger;
