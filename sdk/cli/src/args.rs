@@ -16,6 +16,7 @@ mod parse;
 mod poll;
 mod server;
 mod start;
+mod watch;
 
 use clap::{Parser, Subcommand};
 
@@ -27,6 +28,7 @@ pub(crate) use pages::{Completions, Man};
 pub(crate) use poll::Poll;
 pub(crate) use server::{OpsArgs, Server};
 pub(crate) use start::Start;
+pub(crate) use watch::{Ends, Watch};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +37,7 @@ Examples:
   raincheck wait 'http://127.0.0.1:8080/v1/actions/…'    waits for the output
   raincheck poll POST https://api.example/reports --body report.json
                                                          any other API that answers 202
+  raincheck watch submit-talk                            whatever ends, as it ends
   raincheck ops list --status Running                    for operators
 
 Each command has more of them: raincheck help start
@@ -104,6 +107,8 @@ Examples:
   raincheck cancel 'http://127.0.0.1:8080/v1/actions/countdown/operations/0198f3a0-…?token=…'
   raincheck cancel \"$URL\" && raincheck wait \"$URL\""))]
     Cancel(Target),
+    /// Print every operation of an action that ends, as it ends
+    Watch(Watch),
     /// Send a request to any API, follow the operation that it starts, and print the result
     Poll(Box<Poll>),
     /// See and steer every operation of a server, on its management listener

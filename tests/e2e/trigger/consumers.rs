@@ -1,5 +1,6 @@
-//! Consumers that follow a trigger with the SDK, and are killed at random.
+//! Consumers that follow a trigger, with the SDK or on the command line, and are killed.
 
+use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -8,9 +9,11 @@ use raincheck::{Outcome, StatusView, Trigger};
 use rand::RngExt;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 
-use super::end;
-use crate::harness::{TestServer, chances, seed};
+use super::{end, succeed};
+use crate::harness::{TestServer, binary, chances, seed};
 
 #[derive(Debug, Deserialize)]
 struct Countdown {
@@ -99,4 +102,61 @@ async fn a_wish_for_failures_of_everybody_is_heard_and_needs_the_right() {
     assert_eq!((view.id, view.error.map(|error| error.code)), (unlucky, Some("no-luck".to_owned())));
     assert!(wish(&starter).await.unwrap_err().is_not_found());
     assert!(with("rck_none").finished::<Countdown>("countdown").await.unwrap_err().is_unauthorized());
+}
+
+fn watch(server: &TestServer, state: &std::path::Path, more: &[&str]) -> Child {
+    let mut command = Command::new(binary("raincheck"));
+    command
+        .args(["watch", "countdown", "--json", "--state"])
+        .arg(state)
+        .args(more)
+        .env_clear()
+        .env("RAINCHECK_URL", server.url(""))
+        .env("RAINCHECK_API_KEY", &server.key)
+        .stdout(Stdio::piped())
+        .kill_on_drop(true);
+    command.spawn().expect("the program")
+}
+
+#[tokio::test]
+async fn a_watch_that_is_killed_while_it_prints_goes_on_and_misses_nothing() {
+    let server = TestServer::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let state = directory.path().join("countdown.state");
+    assert!(watch(&server, &state, &["--once"]).wait().await.unwrap().success());
+    let mut ended = Vec::new();
+    for _ in 0..12 {
+        ended.push(succeed(&server).await);
+    }
+
+    let mut seen: Vec<String> = Vec::new();
+    for reads in [1, 3, 2, 4, 1] {
+        let mut child = watch(&server, &state, &[]);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        for _ in 0..reads {
+            if seen.last() == ended.last() {
+                break;
+            }
+            note(&mut seen, &lines.next_line().await.unwrap().expect("it goes on until it is killed"));
+        }
+        child.start_kill().unwrap();
+        // What it has printed meanwhile.
+        while let Some(line) = lines.next_line().await.unwrap() {
+            note(&mut seen, &line);
+        }
+    }
+    let rest = watch(&server, &state, &["--once"]).wait_with_output().await.unwrap();
+    String::from_utf8(rest.stdout).unwrap().lines().for_each(|line| note(&mut seen, line));
+
+    assert!(rest.status.success());
+    assert_eq!(seen, ended);
+}
+
+/// What was printed by one who was killed before that was written down comes once more, and nothing else does.
+fn note(seen: &mut Vec<String>, line: &str) {
+    let view: Value = serde_json::from_str(line).unwrap();
+    let id = view["id"].as_str().unwrap().to_owned();
+    if seen.last() != Some(&id) {
+        seen.push(id);
+    }
 }

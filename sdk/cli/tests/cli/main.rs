@@ -11,3 +11,4 @@ mod resume;
 mod several;
 mod start;
 mod support;
+mod watch;
