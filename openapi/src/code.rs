@@ -33,6 +33,7 @@ pub enum ProblemCode {
     DeadlineExceeded,
     TooManyActive,
     TooManyEvents,
+    TooManyStreams,
     RateLimited,
     HeadersTooLarge,
     InternalError,
@@ -44,7 +45,7 @@ use ProblemCode as P;
 
 impl ProblemCode {
     /// Every code, in the order of their HTTP statuses.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         P::MalformedJson,
         P::InvalidIdempotencyKey,
         P::InvalidParameter,
@@ -70,6 +71,7 @@ impl ProblemCode {
         P::DeadlineExceeded,
         P::TooManyActive,
         P::TooManyEvents,
+        P::TooManyStreams,
         P::RateLimited,
         P::HeadersTooLarge,
         P::InternalError,
@@ -179,6 +181,9 @@ impl ProblemCode {
                  Nothing was accepted. Try again after Retry-After."),
             P::TooManyEvents => ("too-many-events", 429, "Too many events wait for the operation",
                 "The operation has as many unconsumed events as it may have. Try again after Retry-After."),
+            P::TooManyStreams => ("too-many-streams", 429, "Too many streams of updates",
+                "The limit of open streams is reached, for this server or this caller. Poll the status URL instead, or try \
+                 again after Retry-After."),
             P::RateLimited => ("rate-limited", 429, "Too many requests",
                 "Requests come faster than this server takes them from this caller. Try again after Retry-After."),
             P::HeadersTooLarge => ("headers-too-large", 431, "The headers are too large",

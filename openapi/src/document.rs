@@ -13,6 +13,7 @@ use names::Names;
 use operations::Operations;
 use schemas::Schemas;
 
+mod events;
 mod names;
 mod operations;
 mod parameters;
@@ -104,6 +105,8 @@ pub struct EventDescription {
     pub schema: RefOr<Schema>,
     /// Whether one link may deliver more than one.
     pub many: bool,
+    /// Whether its links open as a page for people.
+    pub has_page: bool,
 }
 
 /// Why there can be no document of these actions.

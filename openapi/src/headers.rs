@@ -16,6 +16,8 @@ pub const PREFER: &str = "prefer";
 pub const PREFERENCE_APPLIED: &str = "preference-applied";
 /// An API key, for callers that cannot set `Authorization`.
 pub const API_KEY: &str = "x-api-key";
+/// The id of the last event that a reader of a stream has seen (HTML standard, server-sent events).
+pub const LAST_EVENT_ID: &str = "last-event-id";
 /// The id of a request in the server's log; on every answer.
 pub const REQUEST_ID: &str = "x-request-id";
 /// The caller's own id for a run (Logic Apps sends it); kept for operators.

@@ -6,6 +6,8 @@ pub const START: &str = "/v1/actions/{action}";
 pub const OPERATION: &str = "/v1/actions/{action}/operations/{id}";
 /// Template of an operation's status monitor (`Operation-Location`).
 pub const MONITOR: &str = "/v1/actions/{action}/operations/{id}/status";
+/// Template of the path that streams an operation's status as it changes.
+pub const UPDATES: &str = "/v1/actions/{action}/operations/{id}/events";
 /// Template of the path that takes an operation's events.
 pub const EVENT: &str = "/v1/actions/{action}/operations/{id}/events/{name}";
 /// Template of the path that a trigger polls for what has ended of an action.
@@ -37,6 +39,12 @@ pub fn operation(action: &str, id: &str) -> String {
 #[must_use]
 pub fn monitor(action: &str, id: &str) -> String {
     format!("/v1/actions/{action}/operations/{id}/status")
+}
+
+/// The path that streams an operation's status as it changes.
+#[must_use]
+pub fn updates(action: &str, id: &str) -> String {
+    format!("/v1/actions/{action}/operations/{id}/events")
 }
 
 /// The path that takes an operation's event `name`.

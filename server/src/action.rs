@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 mod branch;
 mod context;
+mod event;
 mod failure;
 pub mod port;
 mod registered;
@@ -20,12 +21,13 @@ mod strict;
 
 pub use branch::Branch;
 pub use context::Context;
+pub use event::{Choice, EventSettings, Question};
 pub use failure::{Failure, FailureKind};
 pub use registered::Registered;
 pub(crate) use registered::fit;
 pub use registry::{Registry, RegistryError};
 pub use retry::RetryPolicy;
-pub use settings::{EventSettings, Pace, Settings};
+pub use settings::{Pace, Settings};
 pub use step::{Step, StepContext};
 
 /// Something that a caller can start.

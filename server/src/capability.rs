@@ -52,7 +52,8 @@ impl Right {
         }
     }
 
-    fn event(&self) -> &str {
+    /// The name of the event that it is for; empty if it is for none.
+    pub(crate) fn event(&self) -> &str {
         match self {
             Self::Status | Self::Cancel => "",
             Self::Event(name) => name,

@@ -15,21 +15,25 @@ use url::Url;
 use crate::auth::ApiKey;
 use crate::http::{CorsOrigin, ErrorMediaType, TrustedGateway};
 
+mod approval;
 mod check;
 mod connector;
 mod limits;
 mod mistake;
+mod outbound;
 mod read;
 mod samples;
 mod secrets;
 mod units;
 
+pub use approval::{ApprovalConfig, NotifyBy};
 pub use connector::ConnectorConfig;
 pub use limits::LimitsConfig;
 pub use mistake::{ConfigError, Mistake, Origin};
+pub use outbound::OutboundConfig;
 pub use read::{Arguments, DEFAULT_FILE};
 pub use samples::{DeskConfig, DeskDecision, SamplesConfig, SubmitTalkConfig};
-pub use secrets::LinkKeys;
+pub use secrets::{LinkKeys, Secret};
 
 /// Everything about a server that its operator decides.
 ///
@@ -81,6 +85,8 @@ pub struct Config {
     pub polling: PollingConfig,
     /// What a request, an operation and the server may grow to.
     pub limits: LimitsConfig,
+    /// What the server may call by itself.
+    pub outbound: OutboundConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// How the connector for Logic Apps and Power Automate presents itself.
@@ -108,6 +114,9 @@ pub struct PollingConfig {
     /// The most that `Retry-After` says; whole seconds.
     #[serde(deserialize_with = "units::duration")]
     pub longest_retry_after: Duration,
+    /// How long a stream of updates is silent at most.
+    #[serde(deserialize_with = "units::duration")]
+    pub heartbeat: Duration,
     /// What `Retry-After` says to a trigger that has nothing new to learn; whole seconds.
     #[serde(deserialize_with = "units::duration")]
     pub trigger_retry_after: Duration,
@@ -150,6 +159,7 @@ impl Default for Config {
             shortest_retention: Duration::from_secs(24 * 3600),
             polling: PollingConfig::default(),
             limits: LimitsConfig::default(),
+            outbound: OutboundConfig::default(),
             log: LogConfig::default(),
             connector: ConnectorConfig::default(),
             samples: SamplesConfig::default(),
@@ -165,6 +175,7 @@ impl Default for PollingConfig {
             longest_wait: Duration::from_secs(30),
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
+            heartbeat: Duration::from_secs(15),
             trigger_retry_after: Duration::from_secs(15),
         }
     }

@@ -29,6 +29,7 @@ fn describe_action(action: &Registered) -> ActionDescription {
         name: event.name.clone(),
         schema: event.schema.clone(),
         many: event.many,
+        has_page: !event.choices.is_empty(),
     });
     ActionDescription {
         name: action.name().to_string(),

@@ -1,7 +1,8 @@
 //! The wire: HTTP in and out. The only place that knows warp, hyper, and the types of the contract.
 //!
-//! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `cancel`, `events`,
-//! `trigger`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire), `front` (what every
+//! Reading order: `routes` (the table), one file for each resource (`start`, `status`, `updates`, `cancel`, `events` and
+//! `choices`, `trigger`, `management` and the small ones), `access` (who may), `view` and `problem` (domain to wire),
+//! `page` (for people), `front` (what every
 //! answer has), `listen` and `patience` (connections).
 
 use std::borrow::Cow;
@@ -22,6 +23,7 @@ mod access;
 mod body;
 mod call;
 mod cancel;
+mod choices;
 mod cors;
 mod dice;
 mod document;
@@ -32,6 +34,7 @@ mod hold;
 mod listen;
 mod location;
 mod management;
+mod page;
 mod patience;
 mod prefer;
 mod problem;
@@ -43,6 +46,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 mod trigger;
+mod updates;
 mod view;
 
 pub use cors::{CorsOrigin, NotAnOrigin};
@@ -65,7 +69,8 @@ pub(crate) struct App {
     retry_after: Bounds,
     document: Bytes,
     metrics: RenderMetrics,
-    holds: Holds,
+    holds: Arc<Holds>,
+    streams: Arc<Holds>,
 }
 
 /// Shows what the server measures.
@@ -91,7 +96,9 @@ impl App {
         let Parts { public, operations, signer, authenticator, content_secret, settings, document, metrics } =
             parts;
         let retry_after = settings.retry_after();
-        let holds = Holds::new(settings.limits.held, settings.limits.held_per_caller);
+        let limits = &settings.limits;
+        let holds = Arc::new(Holds::new(limits.held, limits.held_per_caller));
+        let streams = Arc::new(Holds::new(limits.streams, limits.streams_per_caller));
         let public_url = settings.public_url.as_ref().map(location::base_of);
         let links_base = own_base(&settings, public);
         Self {
@@ -106,6 +113,7 @@ impl App {
             document,
             metrics,
             holds,
+            streams,
         }
     }
 

@@ -27,6 +27,7 @@ pub mod journal;
 mod json;
 pub mod operation;
 mod operations;
+pub mod outbound;
 mod retry_after;
 pub mod samples;
 mod server;
@@ -35,8 +36,8 @@ pub mod telemetry;
 mod watch;
 
 pub use action::{
-    Action, Branch, Context, EventSettings, Failure, FailureKind, Pace, RetryPolicy, Settings, Step,
-    StepContext,
+    Action, Branch, Choice, Context, EventSettings, Failure, FailureKind, Pace, Question, RetryPolicy,
+    Settings, Step, StepContext,
 };
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use json::Json;

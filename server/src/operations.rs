@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::Json;
@@ -116,6 +117,11 @@ impl Operations {
     #[must_use]
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Ends once it is `at` or later.
+    pub(crate) fn sleep_until(&self, at: Timestamp) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(at)
     }
 
     /// Accepts an operation of `action`. Its input must have been [validated](Registered::validate).
@@ -378,8 +384,8 @@ impl Operations {
         }
     }
 
-    // A status that is pending comes out sooner while somebody waits for it.
-    fn watch(&self, id: OperationId) -> Watch<OperationId> {
+    /// Watches an operation from now on. A status that is pending comes out sooner while somebody waits for it.
+    pub(crate) fn watch(&self, id: OperationId) -> Watch<OperationId> {
         let watch = self.watchers.watch(id);
         self.engine.hurry(id);
         watch

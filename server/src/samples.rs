@@ -5,5 +5,7 @@ mod request_approval;
 mod submit_talk;
 
 pub use countdown::{Countdown, CountdownInput, CountdownResult};
-pub use request_approval::{ApprovalDecision, ApprovalInput, ApprovalResult, RequestApproval};
+pub use request_approval::{
+    ApprovalDecision, ApprovalInput, ApprovalResult, Message, Notifier, RequestApproval,
+};
 pub use submit_talk::{Decision, Desk, Outcome, Presentation, Speaker, Stage, SubmitTalk, Verdict};

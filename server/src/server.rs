@@ -342,6 +342,7 @@ fn http_settings(config: &Config) -> HttpSettings {
         wait_cap: config.polling.longest_wait,
         shortest_retry_after: config.polling.shortest_retry_after,
         longest_retry_after: config.polling.longest_retry_after,
+        heartbeat: config.polling.heartbeat,
         trigger_retry_after: config.polling.trigger_retry_after,
         limits: HttpLimits {
             body: size(limits.request_body),
@@ -352,6 +353,8 @@ fn http_settings(config: &Config) -> HttpSettings {
             connections: size(limits.connections),
             held: size(limits.held_requests),
             held_per_caller: size(limits.held_requests_per_caller),
+            streams: size(limits.streams),
+            streams_per_caller: size(limits.streams_per_caller),
             header_time: limits.header_time,
             idle_time: limits.idle_time,
             body_time: limits.body_time,

@@ -76,7 +76,10 @@ fn each_foreign_library_has_one_place() {
         },
         // Whoever embeds the library chooses an allocator of their own.
         Only { words: &["mimalloc"], places: &["server/src/main.rs"] },
-        Only { words: &["reqwest"], places: &["sdk/src/transport.rs", "server/src/outbound.rs"] },
+        Only {
+            words: &["reqwest"],
+            places: &["sdk/src/transport.rs", "server/src/outbound.rs", "server/src/outbound/"],
+        },
         Only {
             words: &["std::env", "env::var", "env::var_os"],
             places: &["server/src/config.rs", "server/src/config/"],

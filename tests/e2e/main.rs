@@ -6,6 +6,7 @@ mod harness;
 mod callers;
 
 mod aliases;
+mod approvals;
 mod architecture;
 mod autorest;
 mod azure_clients;
@@ -30,3 +31,4 @@ mod sdk;
 mod start;
 mod synced_first;
 mod trigger;
+mod updates;

@@ -23,9 +23,10 @@ async fn no_failures(with_key: bool) {
         let test = if with_key { "schemathesis with a key" } else { "schemathesis without a key" };
         return skip(test, "it is not installed in target/venv; `tests/run` does that");
     }
-    // Answers that are held for long, and desks that take their time, would only make it wait.
+    // Answers that are held for long, streams that stay open, and desks that take their time, would only make it wait.
     let launch = Launch::new().config(
         "[polling]\nlongest_wait = \"1s\"\n\
+         [limits]\nstreams = 0\n\
          [samples.submit_talk.moderation]\ntakes = \"10ms\"\n\
          [samples.submit_talk.shortlisting]\ntakes = \"10ms\"\n\
          [samples.submit_talk.selection]\ntakes = \"10ms\"\n",

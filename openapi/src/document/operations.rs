@@ -1,4 +1,4 @@
-//! The paths of an action: start, status, monitor, cancel, one for triggers, and one for each of its events.
+//! The paths of an action: start, status, monitor, cancel, one for triggers; those below `/events` are in `events`.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::names::{Names, pascal};
 use super::parameters::{
-    BEARER, CANCEL_LINK, EVENT_LINK, KEY_HEADER, STATUS_LINK, follow, idempotency_key, if_none_match,
-    operation_id, scheme,
+    BEARER, CANCEL_LINK, KEY_HEADER, STATUS_LINK, follow, idempotency_key, if_none_match, operation_id,
+    scheme,
 };
 use super::responses::{self, Responses};
 use super::schemas::{ActionSchemas, REFERENCE, reference};
@@ -19,7 +19,7 @@ mod trigger;
 
 /// Collects the paths of a document.
 pub(super) struct Operations<'a> {
-    settings: &'a DocumentSettings,
+    pub(super) settings: &'a DocumentSettings,
     names: Names,
     paths: Map<String, Value>,
     schemes: BTreeSet<&'static str>,
@@ -30,6 +30,7 @@ struct Ids {
     start: String,
     status: String,
     monitor: String,
+    updates: String,
     cancel: String,
     follow: String,
     /// In the order of the action's events.
@@ -46,14 +47,15 @@ impl<'a> Operations<'a> {
         let name = self.names.pascal(&action.name);
         let mut id = |verb: &str| self.names.operation_id(format!("{verb}{name}"));
         let (start, status, monitor, cancel) = (id("start"), id("get"), id("monitor"), id("cancel"));
-        let follow = id("follow");
+        let (updates, follow) = (id("watch"), id("follow"));
         let mut send = |event: &str| self.names.operation_id(format!("send{}To{name}", pascal(event)));
         let events = action.events.iter().map(|event| send(&event.name)).collect();
-        let ids = Ids { start, status, monitor, cancel, follow, events };
+        let ids = Ids { start, status, monitor, updates, cancel, follow, events };
 
         let start = self.start(action, schemas, &ids);
         let status = self.status(action, schemas, &ids);
         let monitor = self.monitor(action, schemas, &ids);
+        let updates = self.updates(action, &ids.updates);
         let cancel = self.cancel(action, &ids);
         let follow = self.follow(action, schemas, &ids.follow);
         let parameters = json!([operation_id()]);
@@ -66,13 +68,19 @@ impl<'a> Operations<'a> {
             paths::monitor(&action.name, "{id}"),
             object([("parameters", parameters.clone()), ("get", monitor)]),
         );
+        self.paths.insert(
+            paths::updates(&action.name, "{id}"),
+            object([("parameters", parameters.clone()), ("get", updates)]),
+        );
         self.paths.insert(paths::finished(&action.name), object([("get", follow)]));
         for ((event, schema), id) in action.events.iter().zip(&schemas.events).zip(&ids.events) {
-            let send = self.send(action, &event.name, event.many, schema, id);
-            self.paths.insert(
-                paths::event(&action.name, "{id}", &event.name),
-                object([("parameters", parameters.clone()), ("post", send)]),
-            );
+            let send = self.send(action, event, schema, id);
+            let mut item = object([("parameters", parameters.clone()), ("post", send)]);
+            if event.has_page {
+                let id = self.names.operation_id(format!("show{}Of{name}", pascal(&event.name)));
+                item["get"] = self.page(action, event, &id);
+            }
+            self.paths.insert(paths::event(&action.name, "{id}", &event.name), item);
         }
     }
 
@@ -111,6 +119,7 @@ impl<'a> Operations<'a> {
         accepted["links"] = json!({
             "status": follow(&ids.status, "The status, and in the end the outcome."),
             "monitor": follow(&ids.monitor, "The status, always with 200."),
+            "updates": follow(&ids.updates, "The status on each change."),
             "cancel": follow(&ids.cancel, "Ask the operation to stop."),
         });
         for (event, id) in action.events.iter().zip(&ids.events) {
@@ -274,57 +283,7 @@ impl<'a> Operations<'a> {
         operation
     }
 
-    fn send(
-        &mut self,
-        action: &ActionDescription,
-        event: &str,
-        many: bool,
-        schema: &Value,
-        id: &str,
-    ) -> Value {
-        let media_type = &self.settings.error_media_type;
-        let mut responses = Responses::default();
-        responses.add(
-            202,
-            responses::with_body(
-                "The event is durable; the operation takes it when it gets there.",
-                &reference(REFERENCE),
-                &self.headers(action, &[], &["Idempotent-Replayed"]),
-            ),
-        );
-        responses.problems(&READ_PROBLEMS);
-        responses.problems(&[
-            P::MalformedJson,
-            P::InvalidIdempotencyKey,
-            P::RequestTimeout,
-            P::AlreadyTerminal,
-            P::BodyTooLarge,
-            P::UnsupportedMediaType,
-            P::InvalidInput,
-            P::IdempotencyKeyReused,
-            P::TooManyEvents,
-        ]);
-        let once = if many {
-            "A link may deliver more than one."
-        } else {
-            responses.problems(&[P::EventAlreadySent]);
-            "A link delivers one; the same body again changes nothing."
-        };
-        let mut operation = json!({
-            "operationId": id,
-            "tags": [action.name],
-            "summary": format!("Send the event {event}"),
-            "description": format!("Tells the operation `{event}`. An operator may do this, and whoever has an event \
-                                    link. {once}"),
-            "security": self.security(&[EVENT_LINK, BEARER, KEY_HEADER]),
-            "parameters": [idempotency_key()],
-            "requestBody": {"required": true, "content": {"application/json": {"schema": schema}}},
-        });
-        operation["responses"] = responses.finish(media_type).into();
-        operation
-    }
-
-    fn headers(&self, action: &ActionDescription, required: &[&str], optional: &[&str]) -> Value {
+    pub(super) fn headers(&self, action: &ActionDescription, required: &[&str], optional: &[&str]) -> Value {
         responses::headers(self.base(), action, required, optional)
     }
 
@@ -342,13 +301,13 @@ impl<'a> Operations<'a> {
         })
     }
 
-    fn security(&mut self, schemes: &[&'static str]) -> Value {
+    pub(super) fn security(&mut self, schemes: &[&'static str]) -> Value {
         self.schemes.extend(schemes);
         schemes.iter().map(|name| json!({*name: []})).collect()
     }
 }
 
-const READ_PROBLEMS: [P; 10] = [
+pub(super) const READ_PROBLEMS: [P; 10] = [
     P::Unauthenticated,
     P::NotFound,
     P::OperationGone,
@@ -373,7 +332,7 @@ fn start_description(action: &ActionDescription) -> String {
     if description.is_empty() { about.to_owned() } else { format!("{description}\n\n{about}") }
 }
 
-fn example_view(action: &ActionDescription, status: &str) -> Value {
+pub(super) fn example_view(action: &ActionDescription, status: &str) -> Value {
     let mut view = json!({
         "id": responses::EXAMPLE_ID,
         "action": action.name,

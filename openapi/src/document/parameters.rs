@@ -61,6 +61,14 @@ pub(super) fn if_none_match() -> Value {
     })
 }
 
+pub(super) fn last_event_id() -> Value {
+    json!({
+        "name": "Last-Event-ID", "in": "header", "required": false,
+        "description": "The `id` of the last event that the caller has: what it names does not come again.",
+        "schema": {"type": "string"},
+    })
+}
+
 pub(super) fn follow(operation: &str, description: &str) -> Value {
     json!({"operationId": operation, "parameters": {"id": "$response.body#/id"}, "description": description})
 }

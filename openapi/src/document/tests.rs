@@ -118,6 +118,7 @@ fn request_approval() -> ActionDescription {
             name: "decision".into(),
             schema: second::Decision::schema(),
             many: false,
+            has_page: false,
         }],
         failures: BTreeMap::from([("approval-timeout".into(), 422), ("refused".into(), 403)]),
         callers_may_cancel: true,

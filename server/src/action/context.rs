@@ -157,9 +157,18 @@ impl<S> Context<S> {
     /// A URL that lets whoever has it send event `name` to this operation: for a mail, never for a status.
     ///
     /// # Errors
-    /// `unknown-event` if the action does not declare it.
+    /// `undeclared-event` if the action does not declare it.
     pub fn event_url(&self, name: &str) -> Result<String, Failure> {
         self.port.event_url(name)
+    }
+
+    /// The same URL, leading to one of the event's [choices](crate::EventSettings::choice): its page offers that one
+    /// first. The choice is made on the page, not by the link.
+    ///
+    /// # Errors
+    /// `undeclared-event` if the action does not declare the event.
+    pub fn choice_url(&self, event: &str, choice: &str) -> Result<String, Failure> {
+        Ok(format!("{}&choice={choice}", self.event_url(event)?))
     }
 
     /// The id of the next command of that kind and name: unique in this branch, and the same in every run.

@@ -63,6 +63,16 @@ pub enum RegistryError {
         /// The right.
         right: String,
     },
+    /// A choice on an event's page that nobody could make.
+    #[error("action `{action}`, event `{event}`, {problem}")]
+    Choice {
+        /// The action.
+        action: String,
+        /// The event.
+        event: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A duration is out of its range.
     #[error("action `{action}`: the {what} must be {allowed}")]
     Duration {
@@ -158,6 +168,9 @@ fn check(action: &Registered, shortest_retention: Duration) -> Result<(), Regist
     for event in &settings.events {
         if !is_name(&event.name) {
             return Err(RegistryError::Name(event.name.clone()));
+        }
+        if let Some(problem) = event.mistake(is_name) {
+            return Err(RegistryError::Choice { action: name(), event: event.name.clone(), problem });
         }
     }
     for right in &settings.caller_links {

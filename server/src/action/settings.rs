@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use raincheck_openapi::InvalidField;
-use utoipa::ToSchema;
-use utoipa::openapi::{RefOr, Schema};
-
-use super::registered::fit;
+use super::EventSettings;
 
 /// Settings of an action, with defaults that suit most.
 ///
@@ -66,37 +62,6 @@ pub struct Settings {
 pub struct Pace {
     /// Whole seconds until the next poll.
     pub seconds: u32,
-}
-
-/// An event that an action declares.
-#[derive(Debug, Clone)]
-pub struct EventSettings {
-    /// Its name.
-    pub name: String,
-    /// Whether one event link may deliver more than one.
-    pub many: bool,
-    /// The schema of its body.
-    pub(crate) schema: RefOr<Schema>,
-    /// What that schema refers to.
-    pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
-    pub(crate) check: fn(&str) -> Result<(), Vec<InvalidField>>,
-}
-
-impl EventSettings {
-    /// An event `name` whose body is a `T`; anything else is refused when it is sent.
-    #[must_use]
-    pub fn new<T: serde::de::DeserializeOwned + ToSchema>(name: impl Into<String>) -> Self {
-        let mut schemas = Vec::new();
-        T::schemas(&mut schemas);
-        Self { name: name.into(), many: false, schema: T::schema(), schemas, check: fit::<T> }
-    }
-
-    /// Lets one event link deliver more than one event.
-    #[must_use]
-    pub const fn many(mut self) -> Self {
-        self.many = true;
-        self
-    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -10,7 +10,7 @@ use super::failure::Failure;
 
 /// Checks what only the actions can tell, and says that all is well.
 pub(super) fn run(config: Config, file: Option<&Path>) -> Result<(), Failure> {
-    actions::register(Server::builder(), &config)
+    actions::register(Server::builder(), &config)?
         .config(config)
         .document()
         .map_err(|error| Failure::because("the actions", &error))?;

@@ -10,7 +10,7 @@ use super::failure::Failure;
 
 /// Writes the files of the connector into `out`, and says which.
 pub(super) fn run(config: Config, out: &Path, host: Option<String>) -> Result<(), Failure> {
-    let files = actions::register(Server::builder(), &config)
+    let files = actions::register(Server::builder(), &config)?
         .config(config)
         .connector(host)
         .map_err(|error| Failure::because("the connector", &error))?;

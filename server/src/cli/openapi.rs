@@ -25,7 +25,7 @@ pub(super) enum Format {
 
 /// Prints the document.
 pub(super) fn run(config: Config, format: Format) -> Result<(), Failure> {
-    let document = actions::register(Server::builder(), &config)
+    let document = actions::register(Server::builder(), &config)?
         .config(config)
         .document()
         .map_err(|error| Failure::because("the document", &error))?;

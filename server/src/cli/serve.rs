@@ -30,7 +30,7 @@ async fn serve(config: Config, metrics: Metrics) -> Result<(), Failure> {
     let public = address(&listeners.public)?;
     let management = address(&listeners.management)?;
     let scraped = metrics.clone();
-    let server = actions::register(Server::builder(), &config)
+    let server = actions::register(Server::builder(), &config)?
         .config(config.clone())
         .metrics(move || scraped.render())
         .build()

@@ -42,6 +42,7 @@ impl Config {
         let range = |(key, range): (&'static str, Range)| Some((key, range.mistake()?));
         mistakes.extend(self.times().into_iter().filter_map(range));
         mistakes.extend(self.limits.ranges().into_iter().filter_map(range));
+        mistakes.extend(self.outbound.ranges().into_iter().filter_map(range));
         let polling = &self.polling;
         for (key, value) in [
             ("polling.shortest_retry_after", polling.shortest_retry_after),
@@ -63,6 +64,7 @@ impl Config {
             mistakes.push(("log.filter", problem));
         }
         mistakes.extend(self.connector.mistakes());
+        mistakes.extend(self.samples.request_approval.mistakes());
         for (key, desk) in self.samples.submit_talk.desks() {
             if !(0.0..=1.0).contains(&desk.odds) {
                 mistakes
@@ -76,7 +78,7 @@ impl Config {
         mistakes
     }
 
-    fn times(&self) -> [(&'static str, Range); 6] {
+    fn times(&self) -> [(&'static str, Range); 7] {
         let day = SECOND * 24 * 3600;
         let polling = &self.polling;
         [
@@ -91,6 +93,8 @@ impl Config {
                 "polling.longest_retry_after",
                 Range::Time(polling.longest_retry_after, Duration::ZERO, SECOND * 3600),
             ),
+            // Proxies give up on a silent connection after a minute or so.
+            ("polling.heartbeat", Range::Time(polling.heartbeat, SECOND, SECOND * 300)),
             ("polling.trigger_retry_after", Range::Time(polling.trigger_retry_after, SECOND, SECOND * 3600)),
         ]
     }

@@ -45,6 +45,10 @@ pub struct LimitsConfig {
     pub held_requests: u64,
     /// The same, of one caller.
     pub held_requests_per_caller: u64,
+    /// Streams of updates that are open at a time.
+    pub streams: u64,
+    /// The same, of one caller.
+    pub streams_per_caller: u64,
     /// How long a request's header may take to arrive.
     #[serde(deserialize_with = "units::duration")]
     pub header_time: Duration,
@@ -79,6 +83,8 @@ impl Default for LimitsConfig {
             connections: 20_000,
             held_requests: 5_000,
             held_requests_per_caller: 100,
+            streams: 10_000,
+            streams_per_caller: 1_000,
             header_time: Duration::from_secs(10),
             body_time: Duration::from_secs(30),
             idle_time: Duration::from_secs(75),
@@ -106,6 +112,8 @@ impl LimitsConfig {
             connections,
             held_requests,
             held_requests_per_caller,
+            streams,
+            streams_per_caller,
             header_time,
             body_time,
             idle_time,
@@ -132,6 +140,8 @@ impl LimitsConfig {
             ("limits.connections", Range::Count(connections, 1, 1_000_000)),
             ("limits.held_requests", Range::Count(held_requests, 0, 1_000_000)),
             ("limits.held_requests_per_caller", Range::Count(held_requests_per_caller, 0, 1_000_000)),
+            ("limits.streams", Range::Count(streams, 0, 1_000_000)),
+            ("limits.streams_per_caller", Range::Count(streams_per_caller, 0, 1_000_000)),
             ("limits.header_time", seconds(header_time, 600)),
             ("limits.body_time", seconds(body_time, 3600)),
             ("limits.idle_time", seconds(idle_time, 3600)),

@@ -10,7 +10,7 @@ use figment::value::Dict;
 
 use super::Config;
 use super::mistake::{ConfigError, Mistake, Origin};
-use super::secrets::{self, LinkKeys};
+use super::secrets::{self, LinkKeys, Secret};
 use super::units::comma_list;
 use crate::auth::ApiKey;
 
@@ -148,6 +148,20 @@ impl Sources {
             match ApiKey::parse(&text) {
                 Ok(key) => self.config.root_key = Some(key),
                 Err(error) => mistake("RAINCHECK_ROOT_KEY", error.to_string()),
+            }
+        }
+        let approval = &mut self.config.samples.request_approval;
+        for (name, secret) in
+            [("RAINCHECK_APPROVAL_URL", &mut approval.url), ("RAINCHECK_APPROVAL_KEY", &mut approval.key)]
+        {
+            let path = format!("{name}_FILE");
+            match (variable(name), variable(&path)) {
+                (Some(text), _) => *secret = Some(Secret::new(text)),
+                (None, Some(file)) => match std::fs::read_to_string(&file) {
+                    Ok(text) => *secret = Some(Secret::new(text.trim())),
+                    Err(error) => mistake(&path, format!("{file} cannot be read: {error}")),
+                },
+                (None, None) => {}
             }
         }
         if let Some(text) = variable("RAINCHECK_LINK_KEY") {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::units;
+use super::{ApprovalConfig, units};
 use crate::samples::{Desk, SubmitTalk, Verdict};
 
 /// The actions that come with the server.
@@ -15,6 +15,8 @@ pub struct SamplesConfig {
     pub enabled: bool,
     /// The Call for Speakers.
     pub submit_talk: SubmitTalkConfig,
+    /// The approval.
+    pub request_approval: ApprovalConfig,
 }
 
 /// How the desks of `submit-talk` work.
@@ -59,7 +61,8 @@ pub enum DeskDecision {
 
 impl Default for SamplesConfig {
     fn default() -> Self {
-        Self { enabled: true, submit_talk: SubmitTalkConfig::default() }
+        let (submit_talk, request_approval) = (SubmitTalkConfig::default(), ApprovalConfig::default());
+        Self { enabled: true, submit_talk, request_approval }
     }
 }
 

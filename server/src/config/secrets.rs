@@ -15,6 +15,30 @@ impl fmt::Debug for LinkKeys {
     }
 }
 
+/// A text that nobody but its user sees.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// A secret of this text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
 /// What a list of link keys looks like, for messages.
 pub(super) const FORM: &str = "32 random bytes in base64url without padding (43 characters), or several \
                                as NUMBER:KEY,NUMBER:KEY with numbers from 1 to 16777215, of which the highest signs";

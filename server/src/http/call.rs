@@ -41,6 +41,11 @@ impl Call {
         &self.uri
     }
 
+    /// The connection that it came by.
+    pub(crate) const fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
     /// The base of the URLs in its answer.
     pub(crate) fn base<'a>(
         &'a self,
@@ -81,6 +86,12 @@ impl Call {
         let mut keys = bearer.chain(plain.map(str::trim));
         let key = keys.next()?;
         keys.all(|other| other == key).then_some(key)
+    }
+
+    /// Whether it comes from a browser that would show a page.
+    pub(crate) fn accepts_html(&self) -> bool {
+        let accept = self.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("text/html"))
     }
 
     /// The value of a header that is kept for operators: short and printable, or it is not kept.

@@ -69,7 +69,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 
 /// What a page may send: every header that this API looks at. A wildcard would leave out `Authorization`.
 const SENDABLE: HeaderValue = HeaderValue::from_static(
-    "authorization, content-type, idempotency-key, if-none-match, prefer, traceparent, x-api-key, x-ms-client-tracking-id",
+    "authorization, content-type, idempotency-key, if-none-match, last-event-id, prefer, traceparent, x-api-key, x-ms-client-tracking-id",
 );
 
 /// How long a browser may remember a preflight: less than a start-up with another configuration would matter.

@@ -12,6 +12,7 @@ use super::App;
 use super::access::admit;
 use super::body::{self, BodyLimits, Input};
 use super::call::Call;
+use super::choices::{self, Link};
 use super::problem::Problem;
 use super::start::{idempotency_header, key_reused, say_replayed};
 use super::status::json;
@@ -32,9 +33,11 @@ pub(crate) async fn send<B: Buf, E>(
 ) -> Result<Response, Problem> {
     let right = Right::Event(name);
     let may = |caller: &Caller, _: &Operation| caller.may_operate();
-    let admitted = admit(&app, &call, &action, &id, &right, may).await?;
-    let Right::Event(name) = right else { return Err(Problem::not_found()) };
-    deliver(&app, &call, &admitted.operation, &name, admitted.token.as_deref(), body).await
+    let sent = async {
+        let admitted = admit(&app, &call, &action, &id, &right, may).await?;
+        deliver(&app, &call, &admitted.operation, right.event(), admitted.token.as_deref(), body).await
+    };
+    sent.await.map_err(|problem| problem.for_reader(&call))
 }
 
 /// Sends an event for somebody who may. `token`: of the link that was used; it delivers once, unless the action
@@ -48,9 +51,8 @@ pub(crate) async fn deliver<B: Buf, E>(
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<Response, Problem> {
     let action = app.operations.registry().find(&operation.action);
-    let event = action.and_then(|action| action.settings().find_event(name)).ok_or_else(|| {
-        Problem::new(ProblemCode::UnknownEvent, "the action declares no event of that name")
-    })?;
+    let event = action.and_then(|action| action.settings().find_event(name));
+    let event = event.ok_or_else(Problem::unknown_event)?;
     let limits = &app.settings.limits;
     let body = body::read(call, body, BodyLimits { bytes: limits.event, time: limits.body_time }).await?;
     let key = idempotency_header(call)?;
@@ -60,13 +62,22 @@ pub(crate) async fn deliver<B: Buf, E>(
         (None, Some(token)) if !event.many => (Some(secret.event_link(operation.id, name, token)), true),
         (None, _) => (None, false),
     };
-    let Input { content, value } = Input::read(call, body, key.is_some().then_some(secret), event.check);
+    let is_form = choices::is_form(call, event);
+    let choice = is_form.then(|| choices::chosen(event, &body)).flatten();
+    let Input { content, value } = match is_form {
+        true => choices::input(event, choice, secret),
+        false => Input::read(call, body, key.is_some().then_some(secret), event.check),
+    };
     let once = key.zip(content).map(|(key, content)| EventKey { key, content });
     let signaled = match value {
         Ok(body) => app.operations.send_event(operation.id, name, body, once).await?,
         // What was delivered before, or comes too late, is told so whatever its body is.
         Err(refusal) => app.operations.foresee_event(operation.id, once).await?.ok_or(refusal)?,
     };
+    if is_form && call.accepts_html() {
+        let link = Link { operation, event, token: token.unwrap_or_default() };
+        return choices::told(app, call, link, choice, signaled).await;
+    }
     match signaled {
         Signaled::Done(operation) => Ok(taken(&operation)),
         Signaled::Repeated(operation) => {
@@ -79,11 +90,7 @@ pub(crate) async fn deliver<B: Buf, E>(
             Err(Problem::new(ProblemCode::EventAlreadySent, "the link has delivered another body already"))
         }
         Signaled::KeyReused => Err(key_reused()),
-        Signaled::TooManyEvents => {
-            let seconds = app.paced(&operation.action).max(1);
-            Err(Problem::new(ProblemCode::TooManyEvents, "too many events wait to be taken")
-                .with_retry_after(seconds))
-        }
+        Signaled::TooManyEvents => Err(Problem::too_many_events(app, operation)),
         Signaled::NotFound => Err(Problem::not_found()),
     }
 }

@@ -1,4 +1,4 @@
-//! How many answers are held at a time, in all and for each caller.
+//! How many answers may take their time at once, in all and for each caller: those that are held, and streams.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,8 +18,8 @@ struct Held {
 }
 
 /// The place of one answer that is held; free again when it is dropped.
-pub(crate) struct Hold<'a> {
-    holds: &'a Holds,
+pub(crate) struct Hold {
+    holds: Arc<Holds>,
     caller: Arc<str>,
 }
 
@@ -28,8 +28,8 @@ impl Holds {
         Self { total, per_caller, held: Mutex::default() }
     }
 
-    /// A place for an answer to `caller`; `None` if there is none left, and the answer has to go at once.
-    pub(crate) fn hold(&self, caller: &Arc<str>) -> Option<Hold<'_>> {
+    /// A place for an answer to `caller`; `None` if there is none left.
+    pub(crate) fn hold(self: &Arc<Self>, caller: &Arc<str>) -> Option<Hold> {
         let mut held = self.lock();
         let own = held.callers.get(caller).copied().unwrap_or(0);
         if held.total >= self.total || own >= self.per_caller {
@@ -37,7 +37,7 @@ impl Holds {
         }
         held.total += 1;
         held.callers.insert(Arc::clone(caller), own + 1);
-        Some(Hold { holds: self, caller: Arc::clone(caller) })
+        Some(Hold { holds: Arc::clone(self), caller: Arc::clone(caller) })
     }
 
     /// How many answers are held now.
@@ -52,7 +52,7 @@ impl Holds {
     }
 }
 
-impl Drop for Hold<'_> {
+impl Drop for Hold {
     fn drop(&mut self) {
         let mut held = self.holds.lock();
         held.total -= 1;
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn one_caller_cannot_take_every_place_and_places_come_back() {
-        let holds = Holds::new(3, 2);
+        let holds = Arc::new(Holds::new(3, 2));
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
 
         let first = holds.hold(&a);

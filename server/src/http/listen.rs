@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 
 use super::front::Front;
 use super::location::Connection;
-use super::patience::{Busy, Patience, Patient};
+use super::patience::{Patience, Patient};
 use super::settings::{HttpLimits, LONGEST_WAIT};
 
 /// How long to wait after the system could not give a connection: it has no files left, and some must end first.
@@ -90,18 +90,20 @@ async fn serve_connection(
     };
     // Answers are written whole; waiting for more to send would only delay them.
     let _ = stream.set_nodelay(true);
-    let busy = Busy::default();
     let patience = Patience { head: limits.header_time, idle: limits.idle_time };
-    let stream = TokioIo::new(Patient::new(stream, patience, busy.clone()));
-    let ends = Arc::new(Connection::plain(local, peer));
+    let connection = Arc::new(Connection::plain(local, peer));
+    let stream = TokioIo::new(Patient::new(stream, patience, connection.busy.clone()));
     let service = service_fn(move |request: http::Request<Incoming>| {
-        let (front, ends, busy) = (front.clone(), Arc::clone(&ends), busy.clone());
-        busy.begin();
+        let (front, connection) = (front.clone(), Arc::clone(&connection));
+        connection.busy.begin();
         let has_body = !request.body().is_end_stream();
         async move {
-            let answer = front.answer(request, ends).await;
-            let refused = answer.status().is_client_error() || answer.status().is_server_error();
-            busy.end(has_body && refused);
+            let answer = front.answer(request, Arc::clone(&connection)).await;
+            // What has no length yet is still being answered; whoever writes it says when that ends.
+            if answer.body().size_hint().exact().is_some() {
+                let refused = answer.status().is_client_error() || answer.status().is_server_error();
+                connection.busy.end(has_body && refused);
+            }
             Ok::<_, Infallible>(answer)
         }
     });

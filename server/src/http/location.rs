@@ -11,23 +11,28 @@ use std::net::{IpAddr, SocketAddr};
 
 use http::HeaderMap;
 use http::uri::Authority;
+use tokio::time::Instant;
 use url::Url;
 
 use super::gateway;
+use super::patience::Busy;
 use super::settings::HttpSettings;
 
-/// The two ends of a connection.
+/// A connection: its two ends, its age, and how far its current request is.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     base: String,
     peer: IpAddr,
+    pub(crate) opened: Instant,
+    pub(crate) busy: Busy,
 }
 
 impl Connection {
-    /// A cleartext connection from `peer` to `local`.
+    /// A cleartext connection from `peer` to `local`, opened now.
     pub(crate) fn plain(local: SocketAddr, peer: SocketAddr) -> Self {
         let local = SocketAddr::new(local.ip().to_canonical(), local.port());
-        Self { base: format!("http://{local}"), peer: peer.ip().to_canonical() }
+        let (opened, busy) = (Instant::now(), Busy::default());
+        Self { base: format!("http://{local}"), peer: peer.ip().to_canonical(), opened, busy }
     }
 }
 

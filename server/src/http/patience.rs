@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -37,6 +38,8 @@ pub(crate) struct Busy(Arc<Progress>);
 struct Progress {
     state: AtomicU8,
     unread: AtomicBool,
+    stalled: AtomicBool,
+    flowing: AtomicWaker,
 }
 
 /// No answer since the last look.
@@ -56,6 +59,28 @@ impl Busy {
     pub(crate) fn end(&self, unread: bool) {
         self.0.unread.store(unread, Ordering::Relaxed);
         self.0.state.store(ANSWERED, Ordering::Relaxed);
+    }
+
+    /// Ready while the other side takes what is written. An answer that has no end asks before it says more, so that
+    /// nothing piles up for a reader that does not read.
+    pub(crate) fn poll_flowing(&self, cx: &Context<'_>) -> Poll<()> {
+        let is_stalled = || self.0.stalled.load(Ordering::Relaxed);
+        if is_stalled() {
+            self.0.flowing.register(cx.waker());
+            if is_stalled() {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    }
+
+    fn stalls(&self) {
+        self.0.stalled.store(true, Ordering::Relaxed);
+    }
+
+    fn flows(&self) {
+        self.0.stalled.store(false, Ordering::Relaxed);
+        self.0.flowing.wake();
     }
 }
 
@@ -193,9 +218,13 @@ impl<S> Patient<S> {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            self.writing_timer.stop();
+            // It runs only while nothing could be written.
+            if self.writing_timer.stop() {
+                self.busy.flows();
+            }
             return written;
         }
+        self.busy.stalls();
         let until = self.writing_timer.deadline().unwrap_or_else(|| Instant::now() + self.patience.idle);
         ready!(self.writing_timer.poll(cx, until));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -224,7 +253,8 @@ impl Timer {
         self.0.as_ref().map(|sleep| sleep.deadline())
     }
 
-    fn stop(&mut self) {
-        self.0 = None;
+    /// Returns whether it ran.
+    fn stop(&mut self) -> bool {
+        self.0.take().is_some()
     }
 }

@@ -12,8 +12,10 @@ use raincheck_openapi::{InvalidField, ProblemCode, paths};
 use serde::Serialize;
 use warp::reply::{Reply, Response};
 
-use super::dice;
+use super::call::Call;
+use super::page::{self, Page};
 use super::view::{self, View};
+use super::{App, dice};
 use crate::content::Malformed;
 use crate::operation::{Operation, State};
 use crate::store::StoreError;
@@ -28,6 +30,7 @@ pub(crate) struct Problem {
     retry_after: Option<u32>,
     allow: Option<&'static str>,
     closes: bool,
+    as_page: bool,
     ended: Option<Arc<Operation>>,
     cause: Option<Arc<dyn StdError + Send + Sync>>,
 }
@@ -51,6 +54,7 @@ impl Problem {
             retry_after: None,
             allow: None,
             closes: false,
+            as_page: false,
             ended: None,
             cause: None,
         }
@@ -59,6 +63,17 @@ impl Problem {
     /// The answer for an operation that this caller may not see, and for one that never was: the same text.
     pub(crate) fn not_found() -> Self {
         Self::new(ProblemCode::NotFound, "there is no such operation")
+    }
+
+    /// The answer to an event that the action does not declare.
+    pub(crate) fn unknown_event() -> Self {
+        Self::new(ProblemCode::UnknownEvent, "the action declares no event of that name")
+    }
+
+    /// The answer to an event that has no room.
+    pub(crate) fn too_many_events(app: &App, operation: &Operation) -> Self {
+        Self::new(ProblemCode::TooManyEvents, "too many events wait to be taken")
+            .with_retry_after(app.paced(&operation.action).max(1))
     }
 
     /// The answer without a credential that grants.
@@ -129,6 +144,12 @@ impl Problem {
         self
     }
 
+    /// Shows it as a page, if it is a browser that asked.
+    pub(crate) fn for_reader(mut self, call: &Call) -> Self {
+        self.as_page = call.accepts_html();
+        self
+    }
+
     pub(crate) fn caused_by(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
         self.cause = Some(Arc::new(cause));
         self
@@ -142,11 +163,19 @@ impl Problem {
     /// Fills in the answer that stands for this problem: status, headers and body. Headers that it has, stay.
     pub(crate) fn complete(&self, answer: &mut Response, at: &Occurrence<'_>) {
         let status = self.status();
-        let body = view::json(&self.wire(status, at));
         *answer.status_mut() = status;
-        *answer.body_mut() = body.into();
+        if self.as_page {
+            let (title, text) = self.in_plain_words();
+            let notice = format!("{} · request {}", self.code.as_str(), at.request_id);
+            let page = Page { title, text, notice: &notice, buttons: &[] };
+            *answer.body_mut() = page.html().into();
+            page::protect(answer.headers_mut());
+        } else {
+            *answer.body_mut() = view::json(&self.wire(status, at)).into();
+            let media_type = HeaderValue::from_static(at.media_type);
+            answer.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        }
         let headers = answer.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(at.media_type));
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
@@ -158,6 +187,23 @@ impl Problem {
         }
         if self.closes {
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+    }
+
+    /// The problem for somebody who was given a link and knows nothing of requests.
+    fn in_plain_words(&self) -> (&str, &str) {
+        match self.code {
+            ProblemCode::Unauthenticated | ProblemCode::NotFound => (
+                "This link does not work",
+                "It is not complete, or it was not made here. Open it exactly as it was given to you.",
+            ),
+            ProblemCode::LinkExpired => {
+                ("This link has expired", "Ask whoever gave it to you for a new one.")
+            }
+            ProblemCode::OperationGone => {
+                ("This is no longer kept", "It ended some time ago, and there is nothing left to decide.")
+            }
+            _ => (self.code.title(), &self.detail),
         }
     }
 

@@ -14,8 +14,7 @@ use super::problem::Problem;
 pub(crate) async fn page(code: String, call: Arc<Call>, _: Arc<App>) -> Result<Response, Problem> {
     let code = ProblemCode::from_word(&code)
         .ok_or_else(|| Problem::new(ProblemCode::NotFound, "this server has no problem of that code"))?;
-    let accept = call.headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let (media_type, text) = if accept.contains("text/html") {
+    let (media_type, text) = if call.accepts_html() {
         ("text/html; charset=utf-8", html(code))
     } else {
         ("text/plain; charset=utf-8", plain(code))

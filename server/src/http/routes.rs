@@ -12,7 +12,7 @@ use warp::{Filter, delete, get, head, path, post};
 use super::call::Call;
 use super::front::call;
 use super::problem::Problem;
-use super::{App, cancel, document, events, management, problems, start, status, trigger};
+use super::{App, cancel, choices, document, events, management, problems, start, status, trigger, updates};
 
 /// The routes of the public listener.
 #[rustfmt::skip]
@@ -23,6 +23,8 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let start   = path!("v1" / "actions" / String).and(post()).and(at()).and(warp::body::stream()).then(start::start);
     let cancel  = path!("v1" / "actions" / String / "operations" / String).and(delete()).and(at()).then(cancel::cancel);
     let event   = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(events::send);
+    let updates = path!("v1" / "actions" / String / "operations" / String / "events").and(read()).and(at()).then(updates::stream);
+    let page    = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(read()).and(at()).then(choices::show);
     let finished = path!("v1" / "triggers" / String / "finished").and(read()).and(at()).then(trigger::finished);
     let problem = path!("problems" / String).and(read()).and(at()).then(problems::page);
     let health  = path!("healthz").and(read()).then(alive);
@@ -31,7 +33,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
 
     // The polls come first: they are most of the traffic, and a route that does not match costs a rejection.
     let polls = show.or(monitor).unify().boxed();
-    let rest = start.or(cancel).unify().or(event).unify().or(finished).unify().boxed()
+    let rest = start.or(cancel).unify().or(event).unify().or(updates).unify().or(page).unify().or(finished).unify().boxed()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
     routes.or(otherwise(app, [PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
@@ -66,7 +68,8 @@ const PUBLIC: Table = &[
     (paths::START, "POST, OPTIONS"),
     (paths::OPERATION, "GET, HEAD, DELETE, OPTIONS"),
     (paths::MONITOR, READS),
-    (paths::EVENT, "POST, OPTIONS"),
+    (paths::UPDATES, READS),
+    (paths::EVENT, "GET, HEAD, POST, OPTIONS"),
     (paths::FINISHED, READS),
     (paths::PROBLEM, READS),
     ("/healthz", READS),
@@ -89,6 +92,9 @@ const MANAGEMENT: Table = &[
     ("/healthz", READS),
 ];
 
+/// The methods of an event that people cannot answer on a page.
+pub(crate) const EVENT_METHODS: &str = "POST, OPTIONS";
+
 const READS: &str = "GET, HEAD, OPTIONS";
 
 /// What no route has taken: `OPTIONS`, a method that the path does not have, a path that is none.
@@ -97,9 +103,12 @@ fn otherwise(
     tables: [Table; 2],
 ) -> impl Filter<Extract = (Response,), Error = warp::Rejection> + Clone + use<> {
     call().and(with(app)).map(move |call: Arc<Call>, app: Arc<App>| {
-        let Some(allow) = allowed(&tables, call.path()) else {
+        let Some(mut allow) = allowed(&tables, call.path()) else {
             return Problem::new(ProblemCode::NotFound, "there is nothing at this path").into_response();
         };
+        if is_event_without_page(&app, call.path()) {
+            allow = EVENT_METHODS;
+        }
         // An unknown action is an unknown path, whatever the method. What is below it is for the credential to say.
         if let Some(action) = action_at(call.path())
             && let Err(unknown) = start::find(&app, action)
@@ -123,6 +132,15 @@ fn action_at(path: &str) -> Option<&str> {
         .into_iter()
         .find(|template| fits(template, path))
         .and_then(|_| path.split('/').nth(3))
+}
+
+/// Whether `path` is that of an event that people cannot answer on a page.
+fn is_event_without_page(app: &App, path: &str) -> bool {
+    let segments: Vec<_> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
+    let ["", "v1", "actions", action, "operations", _, "events", name] = *segments else { return false };
+    let action = app.operations.registry().find(action);
+    let event = action.and_then(|action| action.settings().find_event(name));
+    event.is_none_or(|event| event.choices.is_empty())
 }
 
 /// The methods that `path` has, if it is one.

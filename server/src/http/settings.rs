@@ -30,6 +30,8 @@ pub struct HttpSettings {
     pub shortest_retry_after: Duration,
     /// The most.
     pub longest_retry_after: Duration,
+    /// How long a stream of updates is silent at most, so that nobody on its way takes it for dead.
+    pub heartbeat: Duration,
     /// What `Retry-After` says to a trigger that knows everything, in whole seconds; at least 1.
     pub trigger_retry_after: Duration,
     /// The limits.
@@ -76,6 +78,10 @@ pub struct HttpLimits {
     pub held: usize,
     /// Those of one caller.
     pub held_per_caller: usize,
+    /// Streams of updates that are open; more are refused.
+    pub streams: usize,
+    /// Those of one caller.
+    pub streams_per_caller: usize,
     /// From the first byte of a request's head to its last.
     pub header_time: Duration,
     /// How long a connection may be silent between requests.
@@ -100,6 +106,7 @@ impl Default for HttpSettings {
             wait_cap: Duration::from_secs(30),
             shortest_retry_after: Duration::from_secs(1),
             longest_retry_after: Duration::from_secs(600),
+            heartbeat: Duration::from_secs(15),
             trigger_retry_after: Duration::from_secs(15),
             limits: HttpLimits::default(),
         }
@@ -127,6 +134,8 @@ impl Default for HttpLimits {
             connections: 20_000,
             held: 5_000,
             held_per_caller: 100,
+            streams: 10_000,
+            streams_per_caller: 1_000,
             header_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),
             body_time: Duration::from_secs(30),

@@ -183,7 +183,7 @@ fn known_view(call: &Call, operation: &Operation) -> Option<HeaderValue> {
     view::none_match(&call.headers, &etag).then_some(etag)
 }
 
-fn may_see(caller: &Caller, operation: &Operation) -> bool {
+pub(crate) fn may_see(caller: &Caller, operation: &Operation) -> bool {
     caller.may_observe() || *caller.name() == operation.caller
 }
 
@@ -207,7 +207,7 @@ impl App {
     }
 
     /// A place for an answer that is held, unless there is none or the server is going down.
-    pub(crate) fn hold(&self, account: &Arc<str>) -> Option<super::hold::Hold<'_>> {
+    pub(crate) fn hold(&self, account: &Arc<str>) -> Option<super::hold::Hold> {
         if self.operations.is_draining() { None } else { self.holds.hold(account) }
     }
 }

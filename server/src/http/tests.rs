@@ -1,6 +1,7 @@
 //! What callers see, over a real store and engine, without sockets; and what connections may do, with them.
 
 mod access;
+mod choices;
 mod connections;
 mod cors;
 mod errors;
@@ -11,6 +12,7 @@ mod order;
 mod start;
 mod status;
 mod trigger;
+mod updates;
 mod wait;
 
 use std::sync::Arc;
@@ -79,7 +81,7 @@ impl World {
         let signer = Arc::new(Signer::new(store.link_secrets().await.unwrap()).unwrap());
         let mut registry = Registry::default();
         registry.register(Countdown, Duration::ZERO).unwrap();
-        registry.register(RequestApproval, Duration::ZERO).unwrap();
+        registry.register(RequestApproval::default(), Duration::ZERO).unwrap();
         let registry = Arc::new(registry);
         let watchers = Watchers::default();
         let engine = Engine::new(Parts {

@@ -145,15 +145,21 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Bytes {
 /// A weak `ETag` over the bytes of a view. A hash and not a counter: a counter that starts again after a power cut
 /// would answer 304 for a view that the caller has never seen.
 pub(crate) fn etag(view: &[u8]) -> HeaderValue {
-    let digest = Sha256::digest(view);
     let mut tag = [0; 26];
     tag[..3].copy_from_slice(b"W/\"");
-    // 128 bits: two views never share a tag by chance.
-    URL_SAFE_NO_PAD
-        .encode_slice(&digest[..16], &mut tag[3..25])
-        .expect("16 bytes are 22 characters of base64");
+    tag[3..25].copy_from_slice(&version(view));
     tag[25] = b'"';
     HeaderValue::from_bytes(&tag).expect("base64 is visible ASCII")
+}
+
+/// What is in the quotes of a view's `ETag`: visible ASCII.
+pub(crate) fn version(view: &[u8]) -> [u8; 22] {
+    let mut version = [0; 22];
+    // 128 bits: two views never share a tag by chance.
+    URL_SAFE_NO_PAD
+        .encode_slice(&Sha256::digest(view)[..16], &mut version)
+        .expect("16 bytes are 22 characters of base64");
+    version
 }
 
 /// Whether `If-None-Match` names `etag`; compared weakly (RFC 9110 §13.1.2).

@@ -55,6 +55,7 @@ fn action(number: usize) -> ActionDescription {
             name: "decision".into(),
             schema: ApprovalDecision::schema(),
             many: false,
+            has_page: false,
         }];
         action.caller_links = vec!["cancel".into(), "event:decision".into()];
         action

@@ -34,6 +34,16 @@ impl Client {
         self.exchange(&request).await
     }
 
+    /// Sends an event, as an operator.
+    pub(crate) async fn send(&mut self, path: &str, body: &str) {
+        let (key, length) = (&self.key, body.len());
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        let answer = self.exchange(&request).await;
+        assert_eq!(answer.status, 202, "{}", answer.body);
+    }
+
     pub(crate) async fn start(&mut self, action: &str, input: &str) -> Answer {
         self.post(action, input, "").await
     }

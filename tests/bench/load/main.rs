@@ -6,6 +6,7 @@
 
 mod client;
 mod server;
+mod streams;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,9 @@ async fn main() {
         for clients in [1, 64] {
             journeys(clients).await;
         }
+    }
+    if "streams".contains(&wanted) {
+        streams::measure().await;
     }
     if "waiting".contains(&wanted) {
         waiting().await;

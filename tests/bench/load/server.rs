@@ -9,6 +9,7 @@ use tempfile::TempDir;
 
 use crate::client::Client;
 
+const CONFIG: &str = "raincheck.toml";
 const KEY: &str = "rck_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 pub(crate) struct Server {
@@ -23,10 +24,19 @@ impl Server {
         Self::raincheck_on(TempDir::new().expect("a temporary directory")).await
     }
 
+    /// With this configuration.
+    pub(crate) async fn raincheck_with(toml: &str) -> Self {
+        let data = TempDir::new().expect("a temporary directory");
+        std::fs::write(data.path().join(CONFIG), toml).expect("a configuration file");
+        Self::raincheck_on(data).await
+    }
+
     pub(crate) async fn raincheck_on(data: TempDir) -> Self {
         let mut child = Command::new(binary("raincheck-server"))
             .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--data-dir"])
             .arg(data.path())
+            // Where it looks for its configuration.
+            .current_dir(data.path())
             .env("RAINCHECK_ROOT_KEY", KEY)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -61,7 +61,11 @@ impl Setup {
                     return builder;
                 }
                 let talk = SubmitTalk::from(&config.samples.submit_talk);
-                builder.license("MIT OR Apache-2.0").action(talk).action(RequestApproval).action(Countdown)
+                builder
+                    .license("MIT OR Apache-2.0")
+                    .action(talk)
+                    .action(RequestApproval::default())
+                    .action(Countdown)
             }),
             directory: Arc::new(TempDir::new().expect("a temporary directory")),
         }
