@@ -107,6 +107,7 @@
 //! | `metrics` | `raincheck_client_requests_total` by method and outcome, `raincheck_client_request_seconds`, `raincheck_client_requests_in_flight`, `raincheck_client_operations_total` by outcome, for the `metrics` crate |
 //! | `test-kit` | `test_kit`, a server for tests that answers by a script |
 //! | `tracing` | a span for each operation and request, and events in them |
+//! | `webhook` | `webhook::verify`, for those whom a server tells by itself of what has ended |
 //!
 //! Without features its dependencies are those of reqwest and a handful of small crates. It needs tokio's
 //! timers, so it does not compile for wasm32.
@@ -144,6 +145,8 @@ mod trigger;
 mod trust;
 mod updates;
 mod view;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use builder::ClientBuilder;
 pub use client::Client;

@@ -92,8 +92,8 @@ impl Feed {
     }
 }
 
-/// Asks once. Later polls are repeated for as long as it takes; but if not even the first one gets through, then more
-/// likely the server does not run, and the user should know now.
+/// Asks once. Later polls are repeated for as long as it takes; but if not even the first one gets through,
+/// then more likely the server does not run, and the user should know now.
 async fn first_look(trigger: &mut Trigger<StatusView>) -> Result<Option<End>, Error> {
     match trigger.poll().await {
         Err(error) if error.is_unavailable() => Ok(None),
