@@ -17,8 +17,8 @@ use crate::trace::debug;
 use crate::transport::{Request, RequestBuilder, Transport, set_hold};
 use crate::trust::Carried;
 use crate::{
-    ClientBuilder, Error, Finished, Operation, OperationRequest, ResumeToken, Start, Trigger, TriggerState,
-    address,
+    ClientBuilder, Error, Finished, Operation, OperationRequest, ResumeToken, Start, Subscribe, Trigger,
+    TriggerState, address, subscription,
 };
 
 /// A client of one server. Cheap to clone; clones share connections, limits and settings.
@@ -180,6 +180,25 @@ impl Client {
     /// [`finished`](Self::finished) tells. The credentials are this client's; the state has none.
     pub fn attach_trigger<T>(&self, state: TriggerState) -> Trigger<T> {
         Trigger::new(self.clone(), state)
+    }
+
+    /// Asks the server to send everything that ends of an action to `url`, from now on; awaited, it gives a
+    /// [`Subscription`](crate::Subscription). See [`Subscribe`] for its options, and the module `webhook`
+    /// for the receiving end.
+    pub fn subscribe(&self, action: &str, url: &str) -> Subscribe {
+        Subscribe::new(self.clone(), action, url)
+    }
+
+    /// Ends a subscription by its [link](crate::Subscription::link); one that has ended already stays so.
+    ///
+    /// # Errors
+    /// [`Error::is_usage`] if the link is no URL; [`Error::is_refused`] if it is none of a subscription;
+    /// [`Error::is_unavailable`] or [`Error::is_transport`] once the attempts are used up.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the server may have heard of it or not; asking again does no harm.
+    pub async fn unsubscribe(&self, link: &str) -> Result<(), Error> {
+        subscription::unsubscribe(self, link).await
     }
 
     /// The operator's view, if this client was built for the URL of a server's *management* listener.

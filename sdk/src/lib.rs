@@ -136,6 +136,7 @@ mod recognise;
 mod request;
 mod start;
 mod step;
+mod subscription;
 #[cfg(feature = "test-kit")]
 pub mod test_kit;
 mod token;
@@ -156,11 +157,13 @@ pub use operation::{LastAnswer, Operation};
 pub use pace::RetryPolicy;
 pub use request::{OperationRequest, operation};
 pub use start::Start;
+pub use subscription::{Subscribe, Subscription};
 pub use token::ResumeToken;
-pub use trigger::{Finished, Outcome, Trigger, TriggerState, Triggered};
+pub use trigger::{Finished, Trigger, TriggerState, Triggered};
 pub use updates::Updates;
 pub use view::View;
 
+pub use raincheck_openapi::subscription::{DeliveryFormat, Outcome};
 pub use raincheck_openapi::{
     InvalidField, OperationError, OperationReference, Problem, ProblemCode, Status, StatusView,
 };

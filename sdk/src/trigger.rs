@@ -28,7 +28,7 @@ use crate::trace::debug;
 use crate::transport::Method;
 use crate::{Client, Error};
 
-pub use finished::{Finished, Outcome};
+pub use finished::Finished;
 pub use state::TriggerState;
 
 /// Redirects that one poll follows before they count as a circle.

@@ -32,6 +32,7 @@
 //!
 //! [Standard Webhooks]: https://www.standardwebhooks.com
 
+mod delivery;
 mod event;
 mod secret;
 
@@ -40,6 +41,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::de::DeserializeOwned;
 
+pub use delivery::Delivery;
 pub use event::{CloudEvent, Event};
 pub use secret::{NotASecret, Secret};
 

@@ -11,6 +11,7 @@ Exit codes: 0 succeeded, 1 failed or canceled, 2 wrong usage, 3 timed out, 4 ser
 
 mod access;
 mod follow;
+mod listen;
 mod pages;
 mod parse;
 mod poll;
@@ -24,6 +25,7 @@ use crate::ops::OpsCommand;
 
 pub(crate) use access::{Access, Secret};
 pub(crate) use follow::{Target, Wait};
+pub(crate) use listen::Listen;
 pub(crate) use pages::{Completions, Man};
 pub(crate) use poll::Poll;
 pub(crate) use server::{OpsArgs, Server};
@@ -57,6 +59,7 @@ Environment:
   RAINCHECK_URL        instead of --url
   RAINCHECK_API_KEY    instead of --api-key
   RAINCHECK_ADMIN_URL  instead of --admin-url of 'ops'
+  RAINCHECK_WEBHOOK_SECRET  instead of --secret of 'listen'
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY  as usual";
 
 /// Start, watch and cancel asynchronous HTTP operations
@@ -109,6 +112,8 @@ Examples:
     Cancel(Target),
     /// Print every operation of an action that ends, as it ends
     Watch(Watch),
+    /// Pass every operation of an action that ends on to a URL, as a webhook would be sent
+    Listen(Listen),
     /// Send a request to any API, follow the operation that it starts, and print the result
     Poll(Box<Poll>),
     /// See and steer every operation of a server, on its management listener

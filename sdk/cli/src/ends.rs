@@ -16,14 +16,14 @@ pub(crate) async fn run(server: &Server, command: &Watch, json: bool) -> Result<
 /// Goes on until it is done, fails, or Ctrl-C comes. With `--json` a failure is a line like all the others.
 pub(crate) async fn interruptible(
     json: bool,
-    work: impl Future<Output = Result<(), Failure>>,
+    work: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
     let done = tokio::select! {
         done = work => done,
         _ = tokio::signal::ctrl_c() => Err(Failure::Interrupted),
     };
     match done {
-        Ok(()) => Ok(ExitCode::SUCCESS),
+        Ok(code) => Ok(code),
         Err(failure) => {
             if json && !matches!(failure, Failure::Interrupted) {
                 show::compact(&failure.document());
@@ -34,14 +34,14 @@ pub(crate) async fn interruptible(
     }
 }
 
-async fn watch(server: &Server, command: &Watch, json: bool) -> Result<(), Failure> {
+async fn watch(server: &Server, command: &Watch, json: bool) -> Result<ExitCode, Failure> {
     let mut feed = Feed::open(server, &command.ends).await?;
     loop {
         let end = if command.once { feed.at_once().await? } else { feed.next().await? };
-        let Some(end) = end else { return Ok(()) };
+        let Some(end) = end else { return Ok(ExitCode::SUCCESS) };
         if show::checked(&line(&end, json)).is_err() {
             // A reader that has gone away (`| head`) is no error, but has not had this one.
-            return Ok(());
+            return Ok(ExitCode::SUCCESS);
         }
         feed.done(&end)?;
     }

@@ -5,22 +5,12 @@ use std::future::IntoFuture;
 use std::marker::PhantomData;
 use std::pin::Pin;
 
+use raincheck_openapi::subscription::Outcome;
 use raincheck_openapi::{StatusView, paths};
 use serde_json::Value;
 
 use super::{Trigger, TriggerState};
 use crate::{Client, Error, address};
-
-/// How an operation may have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    /// With an output.
-    Succeeded,
-    /// With an error.
-    Failed,
-    /// Because somebody asked for it.
-    Canceled,
-}
 
 /// Follows what ends of an action, from [`Client::finished`]: awaited, it gives a [`Trigger`] that tells
 /// everything that ends from then on.
@@ -86,7 +76,7 @@ impl<T> Finished<T> {
             let mut query = url.query_pairs_mut();
             query.append_pair("mode", "batch");
             for outcome in self.outcomes {
-                query.append_pair("outcome", outcome.as_str());
+                query.append_pair("outcome", word(outcome));
             }
             if self.everybodys {
                 query.append_pair("scope", "all");
@@ -98,13 +88,11 @@ impl<T> Finished<T> {
     }
 }
 
-impl Outcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Succeeded => "Succeeded",
-            Self::Failed => "Failed",
-            Self::Canceled => "Canceled",
-        }
+const fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Succeeded => "Succeeded",
+        Outcome::Failed => "Failed",
+        Outcome::Canceled => "Canceled",
     }
 }
 

@@ -40,7 +40,7 @@ pub struct CloudEvent {
     pub time: Option<String>,
 }
 
-const STRUCTURED: &str = "application/cloudevents+json";
+pub(super) const STRUCTURED: &str = "application/cloudevents+json";
 
 #[derive(Deserialize)]
 #[serde(bound = "T: DeserializeOwned")]

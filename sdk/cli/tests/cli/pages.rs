@@ -2,8 +2,8 @@
 
 use crate::support::*;
 
-const COMMANDS: [&str; 9] =
-    ["start", "status", "wait", "cancel", "watch", "poll", "ops", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["start", "status", "wait", "cancel", "watch", "listen", "poll", "ops", "completions", "man"];
 
 #[tokio::test]
 async fn every_shell_completes_every_command() {

@@ -1,54 +1,13 @@
 //! `raincheck watch`: what ends, as it ends.
 
 use std::io::{BufRead, BufReader};
-use std::sync::{Arc, Mutex};
+use std::process::Command;
 
-use serde_json::{Value, json};
-use wiremock::matchers::{method, path};
-use wiremock::{Mock, MockServer, Request, Respond, ResponseTemplate};
+use serde_json::Value;
+use wiremock::MockServer;
 
+use crate::feed::*;
 use crate::support::*;
-
-const FEED: &str = "/v1/triggers/countdown/finished";
-
-/// What has ended, as a raincheck server tells it.
-#[derive(Clone, Default)]
-struct Feed(Arc<Mutex<Vec<Value>>>);
-
-impl Feed {
-    async fn at(server: &MockServer) -> Self {
-        let feed = Self::default();
-        Mock::given(method("GET")).and(path(FEED)).respond_with(feed.clone()).mount(server).await;
-        feed
-    }
-
-    fn end(&self, view: Value) {
-        self.0.lock().unwrap().push(view);
-    }
-}
-
-impl Respond for Feed {
-    fn respond(&self, request: &Request) -> ResponseTemplate {
-        let ends = self.0.lock().unwrap();
-        let asked = request.url.query_pairs().find(|(name, _)| name == "triggerState");
-        let from: usize = asked.map_or(ends.len(), |(_, state)| state.parse().unwrap());
-        let next = format!("{FEED}?mode=batch&triggerState={}&token=tell-nobody", ends.len());
-        let answer = match &ends[from..] {
-            [] => ResponseTemplate::new(202),
-            news => ResponseTemplate::new(200).set_body_json(news),
-        };
-        answer.insert_header("location", next).insert_header("retry-after", "0")
-    }
-}
-
-fn named(id: &str) -> Value {
-    with(with(view("Succeeded"), "output", 7), "id", id)
-}
-
-fn failed(id: &str) -> Value {
-    let error = json!({"code": "no-luck", "message": "None today."});
-    with(with(view("Failed"), "error", error), "id", id)
-}
 
 /// A server, and a state file that is at the beginning of what ends.
 async fn begun(args: &[&str]) -> (MockServer, Feed, tempfile::TempDir, String) {
@@ -174,4 +133,24 @@ async fn a_refusal_and_a_server_that_is_not_there_have_their_codes_and_one_line_
     assert_eq!(refused.out.lines().count(), 1);
     assert_eq!(missing.code, 4, "{missing:?}");
     assert!(usage.code == 2 && usage.err.contains("--state"), "{usage:?}");
+}
+
+#[tokio::test]
+async fn an_interrupt_ends_it_without_a_word() {
+    let server = MockServer::start().await;
+    Feed::at(&server).await;
+    let child = command(&server.uri()).args(["watch", "countdown", "--json"]).spawn().unwrap();
+    while server.received_requests().await.unwrap().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+
+    let output = tokio::task::spawn_blocking(move || {
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        child.wait_with_output().unwrap()
+    })
+    .await
+    .unwrap();
+
+    assert_eq!(output.status.code(), Some(130));
+    assert!(output.stdout.is_empty() && output.stderr.is_empty(), "{output:?}");
 }
