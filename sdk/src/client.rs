@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 use tokio::sync::SemaphorePermit;
@@ -11,8 +11,8 @@ use url::Url;
 
 use crate::answer::{Answer, Observed};
 use crate::management::Operations;
-use crate::pace::Deadline;
-use crate::step::{Moment, Policy};
+use crate::pace::{Deadline, random};
+use crate::step::Policy;
 use crate::trace::debug;
 use crate::transport::{Request, RequestBuilder, Transport, set_hold};
 use crate::trust::Carried;
@@ -252,16 +252,17 @@ impl Client {
         let observed = self.ask(request, sending.carried.as_deref(), sending.hold, deadline).await;
         // Others may go while this one pauses.
         drop(permit);
-        let moment = Moment::now(0, failures);
         let allowed = repeatable && sending.repeat.allows(&observed);
         let (error, hint) = match observed {
-            Observed::Answer(answer) if answer.is_temporary() => (answer.refusal(), answer.hint(moment.wall)),
+            Observed::Answer(answer) if answer.is_temporary() => {
+                (answer.refusal(), answer.hint(SystemTime::now))
+            }
             Observed::Answer(answer) => return Attempt::Answered(answer),
             // It would be the same every time.
             Observed::Lost(error) if !error.is_transport() => return Attempt::Failed(error),
             Observed::Lost(error) => (error, None),
         };
-        let pause = policy.retry.after_failure(hint, failures, moment.random).min(policy.max_pause);
+        let pause = policy.retry.after_failure(hint, failures, random()).min(policy.max_pause);
         if let Some(deadline) = deadline {
             let remaining = deadline.remaining(Instant::now());
             if remaining.is_zero() {
