@@ -17,6 +17,7 @@ pub mod management;
 pub mod paths;
 mod problem;
 mod status;
+pub mod subscription;
 
 pub use code::ProblemCode;
 pub use problem::{InvalidField, Problem};

@@ -12,6 +12,8 @@ pub const UPDATES: &str = "/v1/actions/{action}/operations/{id}/events";
 pub const EVENT: &str = "/v1/actions/{action}/operations/{id}/events/{name}";
 /// Template of the path that a trigger polls for what has ended of an action.
 pub const FINISHED: &str = "/v1/triggers/{action}/finished";
+/// Makes subscriptions.
+pub const SUBSCRIPTIONS: &str = "/v1/subscriptions";
 /// The OpenAPI document.
 pub const DOCUMENT: &str = "/openapi.json";
 /// Pages about problem codes.

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use raincheck_openapi::headers;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect;
@@ -119,14 +120,13 @@ impl Transport {
         limit: Duration,
     ) -> impl Future<Output = Observed> + Send + use<'a> {
         let watched = Watched::of(&request);
-        let answered = self.exchange(request, carried);
-        watched.watch(async move {
-            match tokio::time::timeout(limit, answered).await {
-                Ok(Ok(answer)) => Observed::Answer(answer),
-                Ok(Err(error)) => Observed::Lost(error),
-                Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
-            }
-        })
+        let answered = tokio::time::timeout(limit, self.exchange(request, carried));
+        // Not an async block, which would hold what it awaits twice.
+        watched.watch(answered.map(|answered| match answered {
+            Ok(Ok(answer)) => Observed::Answer(answer),
+            Ok(Err(error)) => Observed::Lost(error),
+            Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
+        }))
     }
 
     fn exchange<'a>(
@@ -175,7 +175,8 @@ impl Transport {
 fn plain(cookies: bool) -> Result<HttpClient, Error> {
     let builder = HttpClient::builder()
         .redirect(redirect::Policy::none())
-        .user_agent(concat!("raincheck/", env!("CARGO_PKG_VERSION")));
+        // A value that is static costs no reference count for each copy of the headers.
+        .user_agent(HeaderValue::from_static(concat!("raincheck/", env!("CARGO_PKG_VERSION"))));
     #[cfg(feature = "cookies")]
     let builder = builder.cookie_store(cookies);
     #[cfg(not(feature = "cookies"))]

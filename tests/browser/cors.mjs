@@ -11,7 +11,7 @@ async function follow([base, key]) {
   const started = await fetch(`${base}/v1/actions/countdown`, {
     method: "POST",
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json", "idempotency-key": location.origin },
-    body: JSON.stringify({ seconds: 3, steps: 3 }),
+    body: JSON.stringify({ seconds: 4, steps: 3 }),
   });
   const seen = { origin: location.origin, location: started.headers.get("location"), statuses: [started.status] };
   for (let answer = started; answer.status === 202; seen.statuses.push(answer.status)) {

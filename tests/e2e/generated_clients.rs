@@ -36,7 +36,7 @@ fn file(path: &str) -> PathBuf {
 async fn follow(language: &str, program: &str, arguments: &[&str], shows_headers: bool) {
     let made = file("target/generated");
     if !made.join(format!("{language}.mark")).exists() {
-        let test = format!("the generated client {program} {}", arguments.join(" "));
+        let test = format!("the generated client {}", arguments.last().unwrap_or(&program));
         return skip(&test, "it is not there; `tests/run` makes it");
     }
     let server = TestServer::start().await;
@@ -66,11 +66,13 @@ async fn follow(language: &str, program: &str, arguments: &[&str], shows_headers
         if one.end == "is-canceled" {
             continue;
         }
-        assert!(one.shown.iter().flatten().any(|status| status.ends_with(" left")), "{one:?}");
         // The server asks for a second at least, before each poll.
         let lasted = server.get(&format!("{path}/status")).await.lasted();
         assert!(one.shown.len() as f64 <= lasted + 1.0, "{lasted} s: {one:?}");
     }
+    // On a busy machine, one of them may have ended before its first poll.
+    let mut shown = seen.iter().flat_map(|one| one.shown.iter().flatten());
+    assert!(shown.any(|status| status.ends_with(" left")), "{text}");
 }
 
 #[tokio::test]

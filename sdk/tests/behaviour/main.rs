@@ -21,5 +21,7 @@ mod resume;
 mod secrets;
 mod start;
 mod stream;
+mod subscription;
 mod support;
 mod test_kit;
+mod trigger;

@@ -76,8 +76,8 @@ class Follow {
     public static void main(String[] arguments) throws Exception {
         var countdowns = new Countdowns(arguments[0], System.getenv("RAINCHECK_KEY"));
         var works = Map.of(
-            "succeeds", new CountdownInput().seconds(3.0).steps(3),
-            "fails", new CountdownInput().seconds(3.0).steps(3).fail("out-of-paper"),
+            "succeeds", new CountdownInput().seconds(4.0).steps(3),
+            "fails", new CountdownInput().seconds(4.0).steps(3).fail("out-of-paper"),
             "is-canceled", new CountdownInput().seconds(60.0).steps(3));
         for (var work : works.entrySet()) {
             System.out.println(new ObjectMapper().writeValueAsString(seen(countdowns, work.getKey(), work.getValue())));

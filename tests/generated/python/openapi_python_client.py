@@ -61,8 +61,8 @@ def seen(end, work):
 
 with ThreadPoolExecutor() as threads:
     works = {
-        "succeeds": CountdownInput(seconds=3, steps=3),
-        "fails": CountdownInput(seconds=3, steps=3, fail="out-of-paper"),
+        "succeeds": CountdownInput(seconds=4, steps=3),
+        "fails": CountdownInput(seconds=4, steps=3, fail="out-of-paper"),
         "is-canceled": CountdownInput(seconds=60, steps=3),
     }
     for line in threads.map(lambda work: seen(*work), works.items()):

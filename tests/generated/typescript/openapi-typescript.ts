@@ -56,8 +56,8 @@ async function seen(end: string, work: Schemas["CountdownInput"]) {
 }
 
 const works = {
-  succeeds: { seconds: 3, steps: 3 },
-  fails: { seconds: 3, steps: 3, fail: "out-of-paper" },
+  succeeds: { seconds: 4, steps: 3 },
+  fails: { seconds: 4, steps: 3, fail: "out-of-paper" },
   "is-canceled": { seconds: 60, steps: 3 },
 };
 Promise.all(Object.entries(works).map(([end, work]) => seen(end, work))).then((all) =>

@@ -78,8 +78,8 @@ async fn seen(base: &str, end: &str, work: CountdownInput) -> Result<Value, Box<
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let base = std::env::args().nth(1).ok_or("usage: with-openapi-generator BASE_URL")?;
     let works = [
-        ("succeeds", CountdownInput::new(3.0, 3)),
-        ("fails", CountdownInput { fail: Some("out-of-paper".into()), ..CountdownInput::new(3.0, 3) }),
+        ("succeeds", CountdownInput::new(4.0, 3)),
+        ("fails", CountdownInput { fail: Some("out-of-paper".into()), ..CountdownInput::new(4.0, 3) }),
         ("is-canceled", CountdownInput::new(60.0, 3)),
     ];
     for line in try_join_all(works.map(|(end, work)| seen(&base, end, work))).await? {

@@ -74,11 +74,11 @@ async fn seen(base: &str, end: &str, work: CountdownInput) -> Result<Value, Box<
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let base = std::env::args().nth(1).ok_or("usage: with-progenitor BASE_URL")?;
-    let three = CountdownInput { seconds: 3.0, steps: 3.try_into()?, fail: None };
+    let work = CountdownInput { seconds: 4.0, steps: 3.try_into()?, fail: None };
     let works = [
-        ("succeeds", three.clone()),
-        ("fails", CountdownInput { fail: Some("out-of-paper".into()), ..three.clone() }),
-        ("is-canceled", CountdownInput { seconds: 60.0, ..three }),
+        ("succeeds", work.clone()),
+        ("fails", CountdownInput { fail: Some("out-of-paper".into()), ..work.clone() }),
+        ("is-canceled", CountdownInput { seconds: 60.0, ..work }),
     ];
     for line in try_join_all(works.map(|(end, work)| seen(&base, end, work))).await? {
         println!("{line}");
