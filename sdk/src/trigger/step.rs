@@ -27,7 +27,7 @@ pub(super) enum Step {
 /// Decides what follows from what was seen.
 pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment) -> Step {
     let failed = |error, hint| {
-        let pause = policy.retry.after_failure(hint, now.failures, now.random).min(policy.max_pause);
+        let pause = policy.retry.after_failure(hint, now.failures, (now.random)()).min(policy.max_pause);
         Step::Retry { error, pause }
     };
     let answer = match seen {
@@ -49,7 +49,7 @@ pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment) -> Step {
                     .with_status(answer.status),
             ),
         },
-        _ if answer.is_temporary() => failed(answer.refusal(), answer.hint(now.wall)),
+        _ if answer.is_temporary() => failed(answer.refusal(), answer.hint(now.clock)),
         _ => Step::Stop(answer.refusal()),
     }
 }
@@ -100,12 +100,12 @@ fn id(body: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
 
     use super::*;
     use crate::RetryPolicy;
     use crate::address::Routes;
     use crate::answer::tests::{answer, with};
+    use crate::step::tests::NOW;
 
     fn step(answer: Answer) -> Step {
         let policy = Policy {
@@ -113,7 +113,7 @@ mod tests {
             max_pause: Duration::from_secs(60),
             routes: Routes::default(),
         };
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: 1.0 };
+        let now = NOW;
         next_step(Observed::Answer(Box::new(answer)), &policy, &now)
     }
 
