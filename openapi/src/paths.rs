@@ -10,14 +10,14 @@ pub const MONITOR: &str = "/v1/actions/{action}/operations/{id}/status";
 pub const UPDATES: &str = "/v1/actions/{action}/operations/{id}/events";
 /// Template of the path that takes an operation's events.
 pub const EVENT: &str = "/v1/actions/{action}/operations/{id}/events/{name}";
-/// Makes subscriptions.
-pub const SUBSCRIPTIONS: &str = "/v1/subscriptions";
 /// Template of one subscription.
 pub const SUBSCRIPTION: &str = "/v1/subscriptions/{id}";
 /// Template of the path that changes a subscription's secret.
 pub const SUBSCRIPTION_SECRET: &str = "/v1/subscriptions/{id}/secret";
 /// Template of the path that a trigger polls for what has ended of an action.
 pub const FINISHED: &str = "/v1/triggers/{action}/finished";
+/// Makes subscriptions.
+pub const SUBSCRIPTIONS: &str = "/v1/subscriptions";
 /// The OpenAPI document.
 pub const DOCUMENT: &str = "/openapi.json";
 /// Pages about problem codes.

@@ -70,9 +70,11 @@ impl Routes {
 /// Without what is never sent: a fragment, and a user name and password, which nobody may put into the mouth
 /// of a client.
 fn bare(mut url: Url) -> Url {
-    url.set_fragment(None);
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
+    if url.as_str().bytes().any(|byte| matches!(byte, b'#' | b'@')) {
+        url.set_fragment(None);
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+    }
     url
 }
 

@@ -29,6 +29,9 @@ pub(crate) mod names {
     pub(crate) const X_MS_RETRY_AFTER_MS: HeaderName = HeaderName::from_static("x-ms-retry-after-ms");
     pub(crate) const DATE: HeaderName = HeaderName::from_static("date");
     pub(crate) const ETAG: HeaderName = HeaderName::from_static("etag");
+    pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+    pub(crate) const REPEATABILITY_REQUEST_ID: HeaderName =
+        HeaderName::from_static("repeatability-request-id");
     pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 }
 
@@ -70,8 +73,8 @@ impl Answer {
     }
 
     /// The pause that the server asks for.
-    pub(crate) fn hint(&self, wall: SystemTime) -> Option<Duration> {
-        Hints::of(self).pause(wall)
+    pub(crate) fn hint(&self, clock: fn() -> SystemTime) -> Option<Duration> {
+        Hints::of(self).pause(clock)
     }
 
     /// Where the answer leads, by its `Location`.
@@ -104,6 +107,13 @@ impl Answer {
     /// The body as far as it tells a state; `None` if it is no JSON.
     pub(crate) fn members(&self) -> Option<Body<'_>> {
         Body::read(&self.body).ok()
+    }
+
+    /// Whether the body can be a raincheck server's view, as far as that shows without reading it: those write
+    /// the names of members as they are.
+    pub(crate) fn may_be_status_view(&self) -> bool {
+        let name = br#""createdAt""#;
+        self.body.windows(name.len()).any(|window| window == name)
     }
 
     /// The view of an operation that ended, if this answer is a problem that brings it along.

@@ -9,10 +9,10 @@ use url::{Position, Url};
 
 use crate::answer::{Answer, Observed, names};
 use crate::dialect::{Course, ResultAt};
-use crate::pace::{Plan, after, plan};
+use crate::pace::{Plan, in_a_while, plan};
 use crate::step::{Again, Ended, Moment, Step, next_step};
 use crate::trace::{self, debug};
-use crate::transport::{Method, set_header};
+use crate::transport::{Method, Request, set_header};
 use crate::{Dialect, Error, Operation, View};
 
 /// Redirects that one poll follows before they count as a circle.
@@ -65,7 +65,7 @@ impl<T> Operation<T> {
     pub async fn advance(&mut self) -> Result<Status, Error> {
         while !self.has_ended() {
             let now = Instant::now();
-            let last = match plan(self.due, self.deadline.as_ref(), self.looked_last, now) {
+            let last = match plan(self.due.unwrap_or(now), self.deadline.as_ref(), self.looked_last, now) {
                 Plan::Ask { at, last } => {
                     // Sleeping for nothing would take more than a millisecond.
                     if at > now {
@@ -94,9 +94,19 @@ impl<T> Operation<T> {
         if self.holds && !scarce { self.client.0.hold } else { Duration::ZERO }
     }
 
+    /// The request of a poll.
+    fn question(&self, url: &Url) -> Request {
+        let mut request = self.client.0.transport.request(Method::GET, url, self.carried.as_deref());
+        if let Some(etag) = &self.etag {
+            set_header(&mut request, "if-none-match", etag);
+        }
+        request
+    }
+
     /// One poll, redirects included.
     pub(crate) async fn look(&self, may_be_held: bool) -> (Step, Observed) {
-        let moment = || Moment { fresh: self.fresh, ..Moment::now(self.silent, self.failures) };
+        let moment =
+            || Moment { shown: self.view(), fresh: self.fresh, ..Moment::now(self.silent, self.failures) };
         let mut redirected = None;
         let mut course = Cow::Borrowed(&*self.course);
         let carried = self.carried.as_deref();
@@ -106,18 +116,14 @@ impl<T> Operation<T> {
                 let seen = Observed::Lost(Error::transport(false).because("no turn before the deadline"));
                 return (next_step(&seen, &self.course, &self.client.0.policy, &moment()), seen);
             };
-            let mut request = self.client.0.transport.request(Method::GET, url, carried);
-            if let Some(etag) = &self.etag {
-                set_header(&mut request, "if-none-match", etag);
-            }
             let hold = if may_be_held { self.hold() } else { Duration::ZERO };
-            let seen = match self.client.ask(request, carried, hold, self.deadline).await {
+            let seen = match self.client.ask(self.question(url), carried, hold, self.deadline).await {
                 // Larger than any result, or no URL to ask: it would be the same every time.
                 Observed::Lost(error) if !error.is_transport() => return stopped(error),
                 seen => seen,
             };
             // A caller's own HTTP client may have followed a redirect by itself.
-            if comes_from_elsewhere(&seen, url) && knows_its_answers(&course) {
+            if knows_its_answers(&course) && comes_from_elsewhere(&seen, url) {
                 course = Cow::Owned(Course { dialect: None, ..(*self.course).clone() });
             }
             match next_step(&seen, &course, &self.client.0.policy, &moment()) {
@@ -143,7 +149,7 @@ impl<T> Operation<T> {
     }
 
     /// Asks for the reason once. If it cannot be had, the monitor's word will do.
-    async fn explained(&self, ended: Box<Ended>, seen: Observed) -> (Step, Observed) {
+    async fn explained(&self, ended: Ended, seen: Observed) -> (Step, Observed) {
         let carried = self.carried.as_deref();
         let request = self.client.0.transport.request(Method::GET, self.course.url(), carried);
         let told = self.client.ask(request, carried, Duration::ZERO, self.deadline).await;
@@ -163,7 +169,7 @@ impl<T> Operation<T> {
             (Step::Again(again), _) => self.go_on(again),
             (Step::Retry { pause }, seen) => {
                 self.failures = self.failures.saturating_add(1);
-                self.due = after(Instant::now(), pause);
+                self.due = in_a_while(pause);
                 debug!(
                     operation.id = self.id.as_deref(),
                     failures = self.failures,
@@ -184,9 +190,9 @@ impl<T> Operation<T> {
                 // A result that is one request away beats the deadline too.
                 self.looked_last = false;
                 self.fresh = true;
-                self.due = Instant::now();
+                self.due = None;
             }
-            (Step::Ended(ended), Observed::Answer(answer)) => self.end(*ended, *answer),
+            (Step::Ended(ended), Observed::Answer(answer)) => self.end(ended, answer),
             (Step::Stop(error), _) => return Err(self.signed(error)),
             (Step::Ended(_), Observed::Lost(_)) | (Step::Follow(_), _) => {
                 return Err(self.signed(Error::unexpected("a redirect where none can be followed")));
@@ -214,7 +220,7 @@ impl<T> Operation<T> {
         self.failures = 0;
         self.fresh = false;
         self.silent = if paced { 0 } else { self.silent.saturating_add(1) };
-        self.due = after(Instant::now(), pause);
+        self.due = in_a_while(pause);
         if let Some(newest) = at
             && newest != self.course.at
         {
@@ -225,8 +231,8 @@ impl<T> Operation<T> {
         if let (Some(newest), ResultAt::Location(result)) = (result, &mut self.course.result) {
             **result = newest;
         }
-        self.holds |= view.as_ref().is_some_and(|view| view.action.is_some());
         self.show(view);
+        self.holds |= self.view().is_some_and(|view| view.action.is_some());
         debug!(
             operation.id = self.id.as_deref(),
             status = %self.status(),
@@ -235,11 +241,11 @@ impl<T> Operation<T> {
         );
     }
 
-    pub(crate) fn end(&mut self, ended: Ended, answer: Answer) {
+    pub(crate) fn end(&mut self, mut ended: Ended, answer: Box<Answer>) {
         debug!(operation.id = self.id.as_deref(), status = %ended.status, "ended");
         trace::ended(ended.status);
-        self.show(ended.view.clone().map(Box::new));
-        self.ended = Some(Box::new((ended, answer)));
+        self.show(ended.view.take());
+        self.ended = Some((ended, answer));
     }
 
     /// Takes over what an answer shows; one without a view leaves the last one.

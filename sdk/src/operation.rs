@@ -16,7 +16,7 @@ use url::Url;
 use crate::answer::{Answer, Observed};
 use crate::client::{Repeat, Sending};
 use crate::dialect::Course;
-use crate::pace::{Deadline, after};
+use crate::pace::{Deadline, in_a_while};
 use crate::recognise::{Begin, Begun};
 use crate::step::{Ended, Step};
 use crate::transport::Method;
@@ -59,10 +59,11 @@ pub struct Operation<T> {
     pub(crate) id: Option<Box<str>>,
     links: BTreeMap<String, String>,
     pub(crate) view: Option<Box<View>>,
-    pub(crate) ended: Option<Box<(Ended, Answer)>>,
+    /// Its view is in `view`.
+    pub(crate) ended: Option<(Ended, Box<Answer>)>,
     pub(crate) deadline: Option<Deadline>,
-    /// Not to be polled before this.
-    pub(crate) due: Instant,
+    /// Not to be polled before this; `None` for at once.
+    pub(crate) due: Option<Instant>,
     /// The version of the last view, if the server has told one.
     pub(crate) etag: Option<Box<str>>,
     /// Whether the server may know `Prefer: wait`.
@@ -89,7 +90,7 @@ impl<T> Operation<T> {
             view: None,
             ended: None,
             deadline,
-            due: Instant::now(),
+            due: None,
             etag: None,
             holds: true,
             silent: 0,
@@ -105,7 +106,7 @@ impl<T> Operation<T> {
         client: Client,
         carried: Option<Arc<Carried>>,
         begun: Begun,
-        answer: Answer,
+        answer: Box<Answer>,
         deadline: Option<Deadline>,
         links: BTreeMap<String, String>,
     ) -> Self {
@@ -117,7 +118,7 @@ impl<T> Operation<T> {
                 operation.go_on(again);
                 operation.fresh = true;
             }
-            Begin::Ended(ended) => operation.end(*ended, answer),
+            Begin::Ended(ended) => operation.end(ended, answer),
         }
         operation
     }
@@ -151,7 +152,7 @@ impl<T> Operation<T> {
     #[must_use]
     pub fn status(&self) -> Status {
         match (&self.ended, &self.view) {
-            (Some(ended), _) => ended.0.status,
+            (Some((ended, _)), _) => ended.status,
             (None, Some(view)) => view.status,
             (None, None) => Status::Running,
         }
@@ -166,7 +167,7 @@ impl<T> Operation<T> {
     /// The last answer, once the operation has ended: whatever has the result, or tells why there is none.
     #[must_use]
     pub fn last_answer(&self) -> Option<LastAnswer<'_>> {
-        self.ended.as_ref().map(|ended| LastAnswer(&ended.1))
+        self.ended.as_ref().map(|(_, answer)| LastAnswer(answer))
     }
 
     /// The links that the start asked for, by right. Each URL is a secret: whoever has it has the right.
@@ -184,9 +185,9 @@ impl<T> Operation<T> {
     /// How long the server wants to be left alone until the next poll. Zero once the operation has ended.
     #[must_use]
     pub fn pause(&self) -> Duration {
-        match self.ended {
-            Some(_) => Duration::ZERO,
-            None => self.due.saturating_duration_since(Instant::now()),
+        match self.due {
+            Some(due) if !self.has_ended() => due.saturating_duration_since(Instant::now()),
+            _ => Duration::ZERO,
         }
     }
 
@@ -269,7 +270,7 @@ impl<T> Operation<T> {
         let status = told.map_or(Status::Canceling, |view| view.status);
         // What it waits for has changed by our own doing, so the pace that was asked for before is out of
         // date.
-        self.due = self.due.min(after(Instant::now(), self.client.0.policy.retry.first_pause));
+        self.due = self.due.min(in_a_while(self.client.0.policy.retry.first_pause));
         Ok(status)
     }
 }
@@ -315,10 +316,9 @@ impl<T: DeserializeOwned> Operation<T> {
 
     /// The outcome of an operation that has ended.
     pub(crate) fn outcome(&self) -> Result<T, Error> {
-        let Some(ended) = &self.ended else {
+        let Some((ended, answer)) = &self.ended else {
             return Err(self.signed(Error::usage("the operation has not ended yet")));
         };
-        let (ended, answer) = &**ended;
         match ended.error() {
             Some(error) => Err(self.signed(error)),
             None => read(ended.output(answer))

@@ -19,6 +19,11 @@ pub(crate) fn after(now: Instant, pause: Duration) -> Instant {
     now + pause.min(CENTURY)
 }
 
+/// The moment after a pause from now on; `None` if there is none, and then the clock is not asked.
+pub(crate) fn in_a_while(pause: Duration) -> Option<Instant> {
+    (!pause.is_zero()).then(|| after(Instant::now(), pause))
+}
+
 /// The headers of one answer that say when to come back, as they were written.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hints<'a> {
@@ -30,33 +35,37 @@ pub(crate) struct Hints<'a> {
 
 impl<'a> Hints<'a> {
     pub(crate) fn of(answer: &'a Answer) -> Self {
+        let retry_after = answer.header(&names::RETRY_AFTER);
+        // Seconds, as a rule, are counted from now.
+        let is_date = retry_after.is_some_and(|text| whole_number(text).is_none());
         Self {
             retry_after_ms: answer.header(&names::RETRY_AFTER_MS),
             x_ms_retry_after_ms: answer.header(&names::X_MS_RETRY_AFTER_MS),
-            retry_after: answer.header(&names::RETRY_AFTER),
-            date: answer.header(&names::DATE),
+            retry_after,
+            date: is_date.then(|| answer.header(&names::DATE)).flatten(),
         }
     }
 
     /// The pause that the server asked for. `None` if it asked for none that can be understood: absent,
     /// negative, garbage, or a date that has passed.
-    pub(crate) fn pause(&self, wall: SystemTime) -> Option<Duration> {
+    pub(crate) fn pause(&self, clock: impl FnOnce() -> SystemTime) -> Option<Duration> {
         let milliseconds = [self.retry_after_ms, self.x_ms_retry_after_ms];
         milliseconds
             .into_iter()
             .flatten()
             .find_map(|text| whole_number(text).map(Duration::from_millis))
-            .or_else(|| self.retry_after.and_then(|text| self.seconds_or_date(text, wall)))
+            .or_else(|| self.retry_after.and_then(|text| self.seconds_or_date(text, clock)))
     }
 
-    fn seconds_or_date(&self, text: &str, wall: SystemTime) -> Option<Duration> {
+    fn seconds_or_date(&self, text: &str, clock: impl FnOnce() -> SystemTime) -> Option<Duration> {
         if let Some(seconds) = whole_number(text) {
             return Some(Duration::from_secs(seconds));
         }
         let at = httpdate::parse_http_date(text.trim()).ok()?;
         // The server's own clock, if it sent it: then a client whose clock is wrong still pauses as long as
         // asked.
-        let now = self.date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or(wall);
+        let now =
+            self.date.and_then(|date| httpdate::parse_http_date(date.trim()).ok()).unwrap_or_else(clock);
         at.duration_since(now).ok()
     }
 }
@@ -161,7 +170,7 @@ impl Deadline {
 
     /// When to ask a last time if the server's pace leads past the deadline: late, but with time for an
     /// answer.
-    fn last_look(&self) -> Instant {
+    pub(crate) fn last_look(&self) -> Instant {
         self.at - (self.patience / 4).min(Duration::from_secs(1))
     }
 }
@@ -210,12 +219,12 @@ mod tests {
         let exact = Hints { retry_after_ms: Some("250"), ..retry_after("1") };
         let azure = Hints { x_ms_retry_after_ms: Some("70"), ..retry_after("1") };
 
-        assert_eq!(retry_after("7").pause(WALL), Some(Duration::from_secs(7)));
-        assert_eq!(retry_after("0").pause(WALL), Some(Duration::ZERO));
-        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT").pause(WALL), Some(Duration::from_secs(9)));
-        assert_eq!(dated.pause(WALL), Some(Duration::from_secs(3)));
-        assert_eq!(exact.pause(WALL), Some(Duration::from_millis(250)));
-        assert_eq!(azure.pause(WALL), Some(Duration::from_millis(70)));
+        assert_eq!(retry_after("7").pause(|| WALL), Some(Duration::from_secs(7)));
+        assert_eq!(retry_after("0").pause(|| WALL), Some(Duration::ZERO));
+        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT").pause(|| WALL), Some(Duration::from_secs(9)));
+        assert_eq!(dated.pause(|| WALL), Some(Duration::from_secs(3)));
+        assert_eq!(exact.pause(|| WALL), Some(Duration::from_millis(250)));
+        assert_eq!(azure.pause(|| WALL), Some(Duration::from_millis(70)));
     }
 
     #[test]
@@ -223,14 +232,14 @@ mod tests {
         let tomorrow = WALL + Duration::from_secs(86_400);
 
         for text in ["-5", "", "soon", "1e9", "NaN", "٣"] {
-            assert_eq!(retry_after(text).pause(WALL), None, "{text:?}");
+            assert_eq!(retry_after(text).pause(|| WALL), None, "{text:?}");
         }
-        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT").pause(tomorrow), None);
+        assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:09 GMT").pause(|| tomorrow), None);
     }
 
     #[test]
     fn a_number_too_large_to_hold_is_a_very_long_pause() {
-        assert!(retry_after("99999999999999999999999").pause(WALL) > Some(Duration::from_secs(1 << 40)));
+        assert!(retry_after("99999999999999999999999").pause(|| WALL) > Some(Duration::from_secs(1 << 40)));
     }
 
     #[test]

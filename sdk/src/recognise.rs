@@ -28,7 +28,7 @@ pub(crate) struct Begun {
 #[derive(Debug)]
 pub(crate) enum Begin {
     AtWork(Again),
-    Ended(Box<Ended>),
+    Ended(Ended),
 }
 
 /// Decides what the first answer means.
@@ -39,14 +39,14 @@ pub(crate) fn recognise(
     answer: &Answer,
     asked: &Asked<'_>,
     policy: &Policy,
-    now: &Moment,
+    now: &Moment<'_>,
 ) -> Result<Begun, Error> {
     match answer.status {
         200..=299 => accepted(answer, asked, policy, now),
         303 => match answer.location(&policy.routes) {
             Some(at) => {
                 // The answer is elsewhere, and may be there already, unless the server says when.
-                let pause = answer.hint(now.wall).unwrap_or_default().min(policy.max_pause);
+                let pause = answer.hint(now.clock).unwrap_or_default().min(policy.max_pause);
                 let again = Again { view: None, at: None, result: None, pause, paced: true };
                 Ok(Begun { course: Course::unknown(at), step: Begin::AtWork(again) })
             }
@@ -66,7 +66,7 @@ pub(crate) fn recognise(
     }
 }
 
-fn accepted(answer: &Answer, asked: &Asked<'_>, policy: &Policy, now: &Moment) -> Result<Begun, Error> {
+fn accepted(answer: &Answer, asked: &Asked<'_>, policy: &Policy, now: &Moment<'_>) -> Result<Begun, Error> {
     let body = answer.members().unwrap_or_default();
     let course = course(answer, &body, asked, policy)?;
     let Some(course) = course else {
@@ -88,7 +88,6 @@ fn course(
     policy: &Policy,
 ) -> Result<Option<Course>, Error> {
     let routes = &policy.routes;
-    let monitor = answer.monitor(routes);
     let location = answer.location(routes);
     let about_resource = *asked.method != Method::POST;
     let unusable = |what| Err(Error::unexpected(what).with_status(answer.status));
@@ -106,26 +105,28 @@ fn course(
         return Ok(None);
     }
     let resource = || Box::new(asked.url.clone());
-    let at = match dialect {
-        Dialect::StatusMonitor => monitor,
-        Dialect::Location => location.clone(),
-        Dialect::BodyState => Some(asked.url.clone()),
-        Dialect::DurableFunctions => {
-            location.clone().or_else(|| routes.resolve(&answer.asked, &body.status_query_get_uri()?))
-        }
-    };
-    let Some(at) = at else { return unusable("its status URL is missing or cannot be used") };
-    let result = match (asked.final_state_via, location.clone()) {
+    let result = match (asked.final_state_via, &location) {
         (Some(FinalStateVia::OperationLocation), _) => ResultAt::OnlyHere,
         (Some(FinalStateVia::OriginalUri), _) => ResultAt::Resource(resource()),
-        (Some(FinalStateVia::Location), Some(url)) => ResultAt::Location(Box::new(url)),
+        (Some(FinalStateVia::Location), Some(url)) => ResultAt::Location(Box::new(url.clone())),
         (Some(FinalStateVia::Location), None) => ResultAt::Here,
         (None, _) if dialect != Dialect::StatusMonitor => ResultAt::Here,
         (None, _) if matches!(*asked.method, Method::PUT | Method::PATCH) => ResultAt::Resource(resource()),
-        (None, Some(url)) if *asked.method == Method::POST => ResultAt::Location(Box::new(url)),
+        (None, Some(url)) if *asked.method == Method::POST => ResultAt::Location(Box::new(url.clone())),
         (None, _) => ResultAt::Here,
     };
-    let terminate = body.terminate_post_uri().and_then(|uri| routes.resolve(&answer.asked, &uri));
+    let ours = dialect == Dialect::StatusMonitor && body.is_status_view();
+    let home = location.as_ref().filter(|_| ours).map(|url| Box::new(url.clone()));
+    let at = match dialect {
+        Dialect::StatusMonitor => answer.monitor(routes),
+        Dialect::Location => location,
+        Dialect::BodyState => Some(asked.url.clone()),
+        Dialect::DurableFunctions => {
+            location.or_else(|| routes.resolve(&answer.asked, &body.status_query_get_uri()?))
+        }
+    };
+    let Some(at) = at else { return unusable("its status URL is missing or cannot be used") };
+    let terminate = || routes.resolve(&answer.asked, &body.terminate_post_uri()?).map(Box::new);
     Ok(Some(Course {
         dialect: Some(dialect),
         at,
@@ -134,19 +135,18 @@ fn course(
         about_resource,
         // A 201 names what was created, a 202 where to ask.
         resource: answer.status == 201 && dialect == Dialect::Location,
-        home: location.filter(|_| dialect == Dialect::StatusMonitor && body.is_status_view()).map(Box::new),
-        terminate: terminate.filter(|_| dialect == Dialect::DurableFunctions).map(Box::new),
+        home,
+        terminate: (dialect == Dialect::DurableFunctions).then(terminate).flatten(),
     }))
 }
 
 /// The dialect that the first answer speaks; `None` if it says nothing of an operation that goes on.
 fn dialect(answer: &Answer, body: &Body<'_>, method: &Method) -> Option<Dialect> {
     let located = answer.header(&names::LOCATION).is_some();
-    let provisioning = body.view(Words::Provisioning);
+    let provisioning = body.status(Words::Provisioning);
     // A resource that is finished is finished, whatever headers a gateway leaves on it.
-    let finished = provisioning.as_ref().is_some_and(|view| view.status.is_terminal());
-    let view_ended =
-        body.is_status_view() && body.view(Words::Monitor).is_some_and(|view| view.status.is_terminal());
+    let finished = provisioning.is_some_and(Status::is_terminal);
+    let view_ended = body.is_status_view() && body.status(Words::Monitor).is_some_and(Status::is_terminal);
     if answer.status != 202 && (finished || view_ended || answer.status == 204) {
         return None;
     }
@@ -169,7 +169,7 @@ fn dialect(answer: &Answer, body: &Body<'_>, method: &Method) -> Option<Dialect>
 
 /// Whether the first answer is already the last one, in a dialect that the caller has chosen.
 fn has_ended(answer: &Answer, body: &Body<'_>, dialect: Dialect) -> bool {
-    let terminal = |words| body.view(words).is_some_and(|view| view.status.is_terminal());
+    let terminal = |words| body.status(words).is_some_and(Status::is_terminal);
     match dialect {
         _ if answer.status == 202 => false,
         _ if answer.status == 204 => true,
@@ -184,7 +184,7 @@ fn has_ended(answer: &Answer, body: &Body<'_>, dialect: Dialect) -> bool {
 }
 
 /// The end of an operation whose work was done with the first answer, well or not.
-fn inline(answer: &Answer, body: &Body<'_>) -> Box<Ended> {
+fn inline(answer: &Answer, body: &Body<'_>) -> Ended {
     let words = if body.is_status_view() { Words::Monitor } else { Words::Provisioning };
     let view = body.view(words).filter(|view| view.status.is_terminal());
     let status = view.as_ref().map_or(Status::Succeeded, |view| view.status);

@@ -1,6 +1,6 @@
 //! The first answer without I/O: what is an operation, how it is followed, and where its result will be.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -8,6 +8,7 @@ use super::*;
 use crate::RetryPolicy;
 use crate::address::Routes;
 use crate::answer::tests::{answer as plain_answer, with};
+use crate::step::tests::NOW;
 
 const START: &str = "http://h/sites/7?api-version=1";
 const ORCHESTRATION: &str =
@@ -41,8 +42,7 @@ fn begin(method: Method, chosen: Chosen, answer: &Answer) -> Result<Begun, Error
     let asked = Asked { method: &method, url: &url(START), dialect, final_state_via };
     let policy =
         Policy { retry: RetryPolicy::new(), max_pause: Duration::from_secs(600), routes: Routes::default() };
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: 1.0 };
-    recognise(answer, &asked, &policy, &now)
+    recognise(answer, &asked, &policy, &NOW)
 }
 
 fn at_work(method: Method, chosen: Chosen, answer: &Answer) -> (Course, Again) {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::answer::names;
 use crate::client::{Repeat, Sending, whole_seconds};
 use crate::pace::Deadline;
 use crate::recognise::{Asked, recognise};
@@ -182,7 +183,7 @@ impl Prepared {
             let Sending { request, carried, .. } = sending;
             let asked = Asked { method: request.method(), url: request.url(), dialect, final_state_via };
             let begun = recognise(&answer, &asked, &client.0.policy, &Moment::now(0, 0))?;
-            Ok(Operation::begun(client, carried, begun, *answer, deadline, BTreeMap::new()))
+            Ok(Operation::begun(client, carried, begun, answer, deadline, BTreeMap::new()))
         }
     }
 }
@@ -194,8 +195,8 @@ fn client_of(given: Option<Client>, request: &Request, http: &HttpClient) -> Res
 
 /// Whether HTTP or the request itself says that sending it twice has the effect of once.
 fn is_repeatable(request: &Request) -> bool {
-    let keyed = ["idempotency-key", "repeatability-request-id"];
-    request.method().is_idempotent() || keyed.iter().any(|name| request.headers().contains_key(*name))
+    let keyed = [names::IDEMPOTENCY_KEY, names::REPEATABILITY_REQUEST_ID];
+    request.method().is_idempotent() || keyed.iter().any(|name| request.headers().contains_key(name))
 }
 
 impl<T: Send + 'static> IntoFuture for OperationRequest<T> {

@@ -132,7 +132,7 @@ impl<T> Start<T> {
         let asked = Asked { method: &Method::POST, url: &url, dialect: None, final_state_via: None };
         let begun = recognise(&answer, &asked, &self.client.0.policy, &Moment::now(0, 0))?;
         let links = links(&answer);
-        Ok(Operation::begun(self.client, None, begun, *answer, deadline, links))
+        Ok(Operation::begun(self.client, None, begun, answer, deadline, links))
     }
 }
 

@@ -21,10 +21,13 @@ pub(crate) struct Policy {
     pub(crate) routes: Routes,
 }
 
-/// What a decision depends on beside the answer: the time, what went before, and chance.
+/// What a decision depends on beside the answer: the time, what went before, and chance. Time and chance are
+/// there to be asked, because most answers name a pause in seconds and need neither.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    pub(crate) wall: SystemTime,
+pub(crate) struct Moment<'a> {
+    pub(crate) clock: fn() -> SystemTime,
+    /// What the last answer that had a view has shown.
+    pub(crate) shown: Option<&'a View>,
     /// Answers in a row that gave no pace.
     pub(crate) silent: u32,
     /// Polls in a row that failed.
@@ -32,12 +35,19 @@ pub(crate) struct Moment {
     /// Nothing has been seen yet at the place that is asked, and an answer of this very run has named it.
     pub(crate) fresh: bool,
     /// Between 0 and 1, for jitter.
-    pub(crate) random: f64,
+    pub(crate) random: fn() -> f64,
 }
 
-impl Moment {
+impl Moment<'_> {
     pub(crate) fn now(silent: u32, failures: u32) -> Self {
-        Self { wall: SystemTime::now(), silent, failures, fresh: false, random: crate::pace::random() }
+        Self {
+            clock: SystemTime::now,
+            shown: None,
+            silent,
+            failures,
+            fresh: false,
+            random: crate::pace::random,
+        }
     }
 }
 
@@ -53,7 +63,7 @@ pub(crate) enum Step {
     /// The work has ended well, and its result is elsewhere: ask there from now on, beginning at once.
     Fetch { view: Option<Box<View>>, at: Url },
     /// The operation has ended.
-    Ended(Box<Ended>),
+    Ended(Ended),
     /// There will be no answer to this poll.
     Stop(Error),
 }
@@ -73,11 +83,11 @@ pub(crate) struct Again {
 }
 
 /// How an operation ended.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: Status,
-    pub(crate) view: Option<View>,
-    pub(crate) problem: Option<Problem>,
+    pub(crate) view: Option<Box<View>>,
+    pub(crate) problem: Option<Box<Problem>>,
     /// The HTTP status of the last answer.
     pub(crate) code: u16,
     /// Where in that answer's body the result is.
@@ -94,7 +104,7 @@ pub(crate) enum Output {
 }
 
 /// Decides what follows from what was seen.
-pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: &Moment) -> Step {
+pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     let answer = match seen {
         Observed::Answer(answer) => answer,
         Observed::Lost(_) => return retry(None, policy, now),
@@ -103,7 +113,7 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
         301 | 302 | 303 | 307 | 308 => match answer.location(&policy.routes) {
             // RFC 9110: the pause before the redirected request. Servers that redirect until they are done
             // set their pace like this, and following at once would look like a circle.
-            Some(url) if answer.hint(now.wall).is_some_and(|pause| !pause.is_zero()) => {
+            Some(url) if answer.hint(now.clock).is_some_and(|pause| !pause.is_zero()) => {
                 again(answer, None, Links { at: Some(url), result: None }, policy, now)
             }
             Some(url) => Step::Follow(url),
@@ -124,28 +134,31 @@ pub(crate) fn next_step(seen: &Observed, course: &Course, policy: &Policy, now: 
         },
         _ if answer.is_temporary() => match failed_orchestration(answer, course) {
             Some(view) => ended(answer, view.status, Some(view), Output::Whole),
-            None => retry(answer.hint(now.wall), policy, now),
+            None => retry(answer.hint(now.clock), policy, now),
         },
         // A server with replicas may not know everywhere yet what it has just promised.
-        404 if now.fresh && now.failures < FREE_RETRIES => retry(answer.hint(now.wall), policy, now),
+        404 if now.fresh && now.failures < FREE_RETRIES => retry(answer.hint(now.clock), policy, now),
         400..=499 => refused(answer),
         _ => Step::Stop(answer.refusal()),
     }
 }
 
 /// 202 until another code.
-fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
-    let body = answer.members();
+fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     if answer.status == 202 {
-        let view = body.as_ref().and_then(|body| any_view(body));
+        // Most servers say the same until the end, and that need not be read again.
+        let differs = now.shown.is_none_or(|view| view.body().as_bytes() != answer.json_text());
+        let view = differs.then(|| any_view(&answer.members()?)).flatten();
         return again(answer, view, newest_location(answer, policy), policy, now);
     }
-    let body = body.unwrap_or_default();
-    if let Some(view) = body.view(Words::Monitor).filter(|_| body.is_status_view()) {
+    // A result may be large, and as a rule it is nothing but the result.
+    let is_read = course.about_resource || answer.may_be_status_view();
+    let body = is_read.then(|| answer.members()).flatten().unwrap_or_default();
+    if let Some(view) = body.is_status_view().then(|| body.view(Words::Monitor)).flatten() {
         return by_state(answer, &body, view, course, policy, now);
     }
     // A resource that this operation is about tells how it ended, although the code is a 200.
-    let view = body.view(Words::Provisioning).filter(|_| course.about_resource);
+    let view = course.about_resource.then(|| body.view(Words::Provisioning)).flatten();
     match view {
         Some(view) if matches!(view.status, Status::Failed | Status::Canceled) => {
             ended(answer, view.status, Some(view), Output::Whole)
@@ -158,7 +171,7 @@ fn location(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> 
 }
 
 /// A URL of its own whose body has a `status`.
-fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
@@ -174,7 +187,7 @@ fn monitor(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> S
 }
 
 /// The resource itself, with a `provisioningState`; without one it is finished.
-fn body_state(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+fn body_state(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
@@ -187,7 +200,7 @@ fn body_state(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
 }
 
 /// Durable Functions' own status, with a `runtimeStatus`.
-fn durable_functions(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+fn durable_functions(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(cause) => return Step::Stop(Error::decode(cause).with_status(answer.status)),
@@ -205,7 +218,7 @@ fn durable_functions(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
 }
 
 /// A URL that came without its dialect: each answer is taken for what it looks like.
-fn by_its_looks(answer: &Answer, course: &Course, policy: &Policy, now: &Moment) -> Step {
+fn by_its_looks(answer: &Answer, course: &Course, policy: &Policy, now: &Moment<'_>) -> Step {
     let body = match Body::read(&answer.body) {
         Ok(body) => body,
         Err(_) if answer.status == 202 => return location(answer, course, policy, now),
@@ -228,7 +241,7 @@ fn by_state(
     view: View,
     course: &Course,
     policy: &Policy,
-    now: &Moment,
+    now: &Moment<'_>,
 ) -> Step {
     match view.status {
         Status::Succeeded => match result_url(answer, body, course, policy) {
@@ -258,7 +271,7 @@ fn result_url(answer: &Answer, body: &Body<'_>, course: &Course, policy: &Policy
 }
 
 /// The answer at the place of the result.
-fn fetched(answer: &Answer, policy: &Policy, now: &Moment) -> Step {
+fn fetched(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Step {
     match answer.status {
         // Some servers need a moment between the two.
         202 => again(answer, None, newest_location(answer, policy), policy, now),
@@ -287,21 +300,23 @@ fn newest_links(answer: &Answer, course: &Course, policy: &Policy) -> Links {
     Links { at, result: location().filter(|_| matches!(course.result, ResultAt::Location(_))) }
 }
 
-fn again(answer: &Answer, view: Option<View>, links: Links, policy: &Policy, now: &Moment) -> Step {
+fn again(answer: &Answer, view: Option<View>, links: Links, policy: &Policy, now: &Moment<'_>) -> Step {
     let (pause, paced) = pace(answer, policy, now);
     let Links { at, result } = links;
     Step::Again(Again { view: view.map(Box::new), at, result, pause, paced })
 }
 
 /// The pause before the next poll, and whether the server has asked for it.
-pub(crate) fn pace(answer: &Answer, policy: &Policy, now: &Moment) -> (Duration, bool) {
-    let hint = answer.hint(now.wall);
-    let pause = hint.unwrap_or_else(|| policy.retry.back_off(now.silent, now.random));
+pub(crate) fn pace(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> (Duration, bool) {
+    let hint = answer.hint(now.clock);
+    let pause = hint.unwrap_or_else(|| policy.retry.back_off(now.silent, (now.random)()));
     (pause.min(policy.max_pause), hint.is_some())
 }
 
-fn retry(hint: Option<Duration>, policy: &Policy, now: &Moment) -> Step {
-    Step::Retry { pause: policy.retry.after_failure(hint, now.failures, now.random).min(policy.max_pause) }
+fn retry(hint: Option<Duration>, policy: &Policy, now: &Moment<'_>) -> Step {
+    Step::Retry {
+        pause: policy.retry.after_failure(hint, now.failures, (now.random)()).min(policy.max_pause),
+    }
 }
 
 /// A 4xx is the end of the operation only if it brings the operation along; else it is about the request.
@@ -330,21 +345,22 @@ fn ended(answer: &Answer, status: Status, view: Option<View>, output: Output) ->
     Step::Ended(end(answer, status, view, output))
 }
 
-pub(crate) fn end(answer: &Answer, status: Status, view: Option<View>, output: Output) -> Box<Ended> {
+pub(crate) fn end(answer: &Answer, status: Status, view: Option<View>, output: Output) -> Ended {
     // The `error` in a monitor's 200 is the operation's, and in the view.
     let problem = if answer.status >= 400 { answer.problem() } else { None };
-    Box::new(Ended { status, view, problem, code: answer.status, output })
+    Ended { status, view: view.map(Box::new), problem: problem.map(Box::new), code: answer.status, output }
 }
 
 impl Ended {
-    /// The error of an operation that ended without a result; `None` if it succeeded.
+    /// The error of an operation that ended without a result; `None` if it succeeded. Its view is added by the
+    /// operation, which shows it too.
     pub(crate) fn error(&self) -> Option<Error> {
         let error = match self.status {
             Status::Succeeded => return None,
             Status::Canceled => Error::canceled(),
             _ => Error::failed(),
         };
-        Some(error.with_status(self.code).with_problem(self.problem.clone()).with_view(self.view.clone()))
+        Some(error.with_status(self.code).with_problem(self.problem.as_deref().cloned()))
     }
 
     /// The result in the last answer, as JSON text; an answer without a body has the result `null`.
@@ -364,4 +380,4 @@ impl Ended {
 
 #[cfg(test)]
 #[path = "step_tests.rs"]
-mod tests;
+pub(crate) mod tests;

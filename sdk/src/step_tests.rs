@@ -8,6 +8,16 @@ use crate::answer::tests::{answer, with};
 const VIEW: &str =
     r#"{"id":"1","action":"a","status":"STATUS","createdAt":"c","updatedAt":"u","deadline":"d"}"#;
 
+/// A moment at which nothing has gone before.
+pub(crate) const NOW: Moment<'static> = Moment {
+    clock: || SystemTime::UNIX_EPOCH,
+    shown: None,
+    silent: 0,
+    failures: 0,
+    fresh: false,
+    random: || 1.0,
+};
+
 fn view(status: &str) -> String {
     VIEW.replace("STATUS", status)
 }
@@ -30,8 +40,7 @@ fn speaking(dialect: Dialect) -> Course {
 }
 
 fn follow(course: Course, answer: Answer) -> Step {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: 1.0 };
-    next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now)
+    next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &NOW)
 }
 
 fn with_retry_after(answer: Answer, text: &str) -> Answer {
@@ -91,6 +100,35 @@ fn the_newest_location_is_taken_and_a_useless_one_ignored() {
 }
 
 #[test]
+fn a_202_shows_a_view_only_if_it_differs_from_the_last_one() {
+    let Step::Again(Again { view: Some(shown), .. }) = decide(answer(202, &view("Running"))) else {
+        panic!("no view")
+    };
+    let now = Moment { shown: Some(&shown), ..NOW };
+    let seen = |body: &str| {
+        let seen = Observed::Answer(Box::new(answer(202, body)));
+        match next_step(&seen, &speaking(Dialect::Location), &policy(), &now) {
+            Step::Again(again) => again.view.map(|view| view.status),
+            other => panic!("not at work: {other:?}"),
+        }
+    };
+
+    assert_eq!(seen(&view("Running")), None);
+    assert_eq!(seen(&format!("\u{feff}{}", view("Running"))), None);
+    assert_eq!(seen(&view("Canceling")), Some(Status::Canceling));
+    assert_eq!(seen(""), None);
+}
+
+#[test]
+fn a_view_at_a_location_is_told_from_a_result_with_some_of_its_members() {
+    let end = |body: &str| ended_as(follow(speaking(Dialect::Location), answer(200, body)));
+
+    assert_eq!(end(&view("Succeeded")), (Status::Succeeded, Output::Member(Words::Monitor)));
+    assert_eq!(end(r#"{"id":"1","createdAt":"c","status":"Failed"}"#), (Status::Succeeded, Output::Whole));
+    assert_eq!(end(r#"{"status":"Failed"}"#), (Status::Succeeded, Output::Whole));
+}
+
+#[test]
 fn a_200_with_a_last_status_is_the_end() {
     let step = decide(answer(200, &view("Succeeded")));
 
@@ -146,7 +184,7 @@ fn gone_unauthorized_and_unknown_stop_with_their_own_predicates() {
 
 #[test]
 fn a_failed_poll_is_retried_and_says_nothing_about_the_operation() {
-    let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 2, fresh: false, random: 1.0 };
+    let now = Moment { failures: 2, ..NOW };
 
     let course = speaking(Dialect::Location);
     let lost = next_step(&Observed::Lost(Error::transport(true)), &course, &policy(), &now);
@@ -180,7 +218,7 @@ fn a_redirect_that_says_when_is_followed_then_and_remembered() {
 #[test]
 fn a_404_is_asked_again_only_where_this_run_was_just_sent_and_only_a_few_times() {
     let step = |fresh, failures| {
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures, fresh, random: 1.0 };
+        let now = Moment { failures, fresh, ..NOW };
         next_step(&Observed::Answer(Box::new(answer(404, ""))), &speaking(Dialect::Location), &policy(), &now)
     };
 
@@ -394,10 +432,10 @@ proptest! {
             0..4,
         ),
         failures in any::<u32>(),
-        random in any::<f64>(),
+        random in prop::sample::select(vec![|| 0.0, || 0.5, || 1.0, || -1.0, || f64::INFINITY] as Vec<fn() -> f64>),
     ) {
         let answer = headers.iter().fold(answer(status, &body), |answer, (name, text)| with(answer, name, text));
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: failures, failures, fresh: false, random };
+        let now = Moment { silent: failures, failures, random, ..NOW };
         let course = Course { dialect, fetching, ..Course::unknown(url("http://h/op")) };
 
         match next_step(&Observed::Answer(Box::new(answer)), &course, &policy(), &now) {

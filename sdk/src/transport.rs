@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use raincheck_openapi::headers;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Response, redirect};
+use reqwest::redirect;
 use url::Url;
 
 use crate::answer::{Answer, Observed};
@@ -17,7 +18,7 @@ use crate::trust::{Carried, Trust};
 use crate::{Error, address};
 
 pub(crate) use reqwest::header::{HeaderMap, HeaderName};
-pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder};
+pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder, Response};
 
 /// No answer is read beyond this. An output has at most 16 MiB by the contract; the rest is room for its
 /// envelope.
@@ -119,14 +120,13 @@ impl Transport {
         limit: Duration,
     ) -> impl Future<Output = Observed> + Send + use<'a> {
         let watched = Watched::of(&request);
-        let answered = self.exchange(request, carried);
-        watched.watch(async move {
-            match tokio::time::timeout(limit, answered).await {
-                Ok(Ok(answer)) => Observed::Answer(answer),
-                Ok(Err(error)) => Observed::Lost(error),
-                Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
-            }
-        })
+        let answered = tokio::time::timeout(limit, self.exchange(request, carried));
+        // Not an async block, which would hold what it awaits twice.
+        watched.watch(answered.map(|answered| match answered {
+            Ok(Ok(answer)) => Observed::Answer(answer),
+            Ok(Err(error)) => Observed::Lost(error),
+            Err(elapsed) => Observed::Lost(Error::transport(false).because(elapsed)),
+        }))
     }
 
     fn exchange<'a>(
@@ -144,6 +144,15 @@ impl Transport {
             }
             read(sent?).await
         }
+    }
+
+    /// Sends one request and gives its answer as soon as the head is there, for a body that has no end.
+    pub(crate) async fn open(&self, request: Request, carried: Option<&Carried>) -> Result<Response, Error> {
+        #[cfg(test)]
+        if self.script.get().is_some() {
+            return Err(Error::transport(true));
+        }
+        self.http_for(request.url(), carried)?.execute(request).await.map_err(lost)
     }
 
     fn http_for<'a>(&'a self, url: &Url, carried: Option<&'a Carried>) -> Result<&'a HttpClient, Error> {
@@ -166,7 +175,8 @@ impl Transport {
 fn plain(cookies: bool) -> Result<HttpClient, Error> {
     let builder = HttpClient::builder()
         .redirect(redirect::Policy::none())
-        .user_agent(concat!("raincheck/", env!("CARGO_PKG_VERSION")));
+        // A value that is static costs no reference count for each copy of the headers.
+        .user_agent(HeaderValue::from_static(concat!("raincheck/", env!("CARGO_PKG_VERSION"))));
     #[cfg(feature = "cookies")]
     let builder = builder.cookie_store(cookies);
     #[cfg(not(feature = "cookies"))]
@@ -220,6 +230,11 @@ pub(crate) fn set_header(request: &mut Request, name: &'static str, value: &str)
     if let Ok(value) = HeaderValue::from_str(value) {
         request.headers_mut().insert(name, value);
     }
+}
+
+/// A text as the value of a header, if one can carry it.
+pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text).ok()
 }
 
 /// Asks the server to hold its answer for so many seconds at most; zero for not at all.

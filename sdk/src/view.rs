@@ -1,5 +1,6 @@
 //! What an answer says about an operation, whatever the server's dialect: the body, read leniently.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use raincheck_openapi::{OperationError, Status};
@@ -75,7 +76,7 @@ impl fmt::Debug for View {
 
 /// A body, taken apart as far as the dialects need it. Every member is optional and of any type.
 #[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Body<'a> {
     #[serde(borrow)]
     status: Option<&'a RawValue>,
@@ -150,19 +151,23 @@ impl<'a> Body<'a> {
     }
 
     /// The state in these words, if there is one.
-    pub(crate) fn state(&self, words: Words) -> Option<String> {
+    pub(crate) fn state(&self, words: Words) -> Option<Cow<'a, str>> {
         match words {
             Words::Monitor => text(self.status),
             Words::Runtime => text(self.runtime_status),
-            Words::Provisioning => {
-                self.properties().provisioning_state.or_else(|| text(self.provisioning_state))
-            }
+            Words::Provisioning => self.properties_state().or_else(|| text(self.provisioning_state)),
         }
         .filter(|state| !state.is_empty())
     }
 
-    fn properties(&self) -> Properties {
-        self.properties.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+    fn properties_state(&self) -> Option<Cow<'a, str>> {
+        let properties: Properties = serde_json::from_str(self.properties?.get()).ok()?;
+        properties.provisioning_state.map(Cow::Owned)
+    }
+
+    /// What the state in these words means, if there is one.
+    pub(crate) fn status(&self, words: Words) -> Option<Status> {
+        self.state(words).map(|state| meaning(&state, words))
     }
 
     /// The view of the state in these words.
@@ -170,9 +175,9 @@ impl<'a> Body<'a> {
         let state = self.state(words)?;
         Some(View {
             status: meaning(&state, words),
-            state,
-            id: text(self.id).or_else(|| text(self.instance_id)),
-            action: text(self.action).filter(|_| self.is_status_view()),
+            state: state.into_owned(),
+            id: owned(self.id).or_else(|| owned(self.instance_id)),
+            action: self.is_status_view().then(|| owned(self.action)).flatten(),
             custom_status: self.custom_status.and_then(|raw| serde_json::from_str(raw.get()).ok()),
             percent_complete: self.percent_complete.and_then(percent),
             error: self.error.and_then(error).or_else(|| self.runtime_error(words)),
@@ -182,20 +187,21 @@ impl<'a> Body<'a> {
 
     /// Durable Functions puts the reason of a failure where the output would be.
     fn runtime_error(&self, words: Words) -> Option<OperationError> {
-        let message = (words == Words::Runtime).then(|| text(self.output)).flatten()?;
-        let failed = meaning(&text(self.runtime_status)?, words) == Status::Failed;
-        failed.then(|| OperationError { code: "orchestration-failed".into(), message })
+        if words != Words::Runtime || meaning(&text(self.runtime_status)?, words) != Status::Failed {
+            return None;
+        }
+        Some(OperationError { code: "orchestration-failed".into(), message: owned(self.output)? })
     }
 
-    pub(crate) fn resource_location(&self) -> Option<String> {
+    pub(crate) fn resource_location(&self) -> Option<Cow<'a, str>> {
         text(self.resource_location)
     }
 
-    pub(crate) fn status_query_get_uri(&self) -> Option<String> {
+    pub(crate) fn status_query_get_uri(&self) -> Option<Cow<'a, str>> {
         text(self.status_query_get_uri)
     }
 
-    pub(crate) fn terminate_post_uri(&self) -> Option<String> {
+    pub(crate) fn terminate_post_uri(&self) -> Option<Cow<'a, str>> {
         text(self.terminate_post_uri)
     }
 
@@ -217,8 +223,15 @@ struct Properties {
     provisioning_state: Option<String>,
 }
 
-fn text(raw: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(raw?.get()).ok()
+/// The text of a JSON string; `None` if it is another kind of value.
+fn text(raw: Option<&RawValue>) -> Option<Cow<'_, str>> {
+    let raw = raw?.get();
+    let quoted = raw.strip_prefix('"')?.strip_suffix('"')?;
+    if quoted.contains('\\') { serde_json::from_str(raw).ok().map(Cow::Owned) } else { Some(quoted.into()) }
+}
+
+fn owned(raw: Option<&RawValue>) -> Option<String> {
+    text(raw).map(Cow::into_owned)
 }
 
 /// Azure's monitors write a percentage as a number of any kind.
@@ -248,25 +261,20 @@ fn error(raw: &RawValue) -> Option<OperationError> {
 /// What a server's word means. ARM fixes the last words of a resource to three, and calls every other one
 /// "still at work"; monitors and Durable Functions have a few more in use.
 fn meaning(state: &str, words: Words) -> Status {
-    let loose = words != Words::Provisioning;
-    let is = |words: &[&str]| words.iter().any(|word| state.eq_ignore_ascii_case(word));
-    if is(&["Succeeded"]) || loose && is(&["Success", "Completed", "Complete", "Done"]) {
-        Status::Succeeded
-    } else if is(&["Failed"]) || loose && is(&["Failure", "Faulted"]) {
-        Status::Failed
-    } else if is(&["Canceled", "Cancelled"]) || loose && is(&["Terminated", "Aborted"]) {
-        Status::Canceled
-    } else if is(&["Canceling", "Cancelling", "Aborting"]) {
-        Status::Canceling
-    } else if is(&["NotStarted", "Pending", "Queued", "Accepted"]) {
-        Status::NotStarted
-    } else if !loose || is(&["Running", "InProgress", "In Progress", "In_Progress", "Processing"]) {
+    match (state.to_ascii_lowercase().as_str(), words) {
+        ("succeeded", _) => Status::Succeeded,
+        ("failed", _) => Status::Failed,
+        ("canceled" | "cancelled", _) => Status::Canceled,
+        ("canceling" | "cancelling" | "aborting", _) => Status::Canceling,
+        ("notstarted" | "pending" | "queued" | "accepted", _) => Status::NotStarted,
         // A resource may have any word for being at work.
-        Status::Running
-    } else if is(&["ContinuedAsNew", "Suspended"]) {
-        Status::Running
-    } else {
-        Status::Unknown
+        (_, Words::Provisioning) => Status::Running,
+        ("success" | "completed" | "complete" | "done", _) => Status::Succeeded,
+        ("failure" | "faulted", _) => Status::Failed,
+        ("terminated" | "aborted", _) => Status::Canceled,
+        ("running" | "inprogress" | "in progress" | "in_progress" | "processing", _) => Status::Running,
+        ("continuedasnew" | "suspended", _) => Status::Running,
+        _ => Status::Unknown,
     }
 }
 

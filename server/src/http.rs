@@ -43,6 +43,7 @@ mod problem;
 mod problems;
 mod routes;
 mod settings;
+mod shield;
 mod start;
 mod status;
 mod subscriptions;

@@ -80,7 +80,7 @@ async fn a_database_of_an_older_release_gets_what_it_has_not() {
     store.close().await.unwrap();
     drop(store);
     let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
-    let older = "DROP TABLE subscription; DROP TABLE delivery; DROP TABLE finish; ALTER TABLE operation DROP COLUMN finish; DROP INDEX operation_child; \
+    let older = "DROP TABLE subscription; DROP TABLE delivery; DROP INDEX operation_feed; ALTER TABLE operation DROP COLUMN place; DROP INDEX operation_child; \
                  PRAGMA user_version = 1";
     database.execute_batch(older).unwrap();
     drop(database);
@@ -110,7 +110,7 @@ async fn what_ended_before_there_was_a_feed_is_not_in_it_and_goes_its_way() {
     store.close().await.unwrap();
     drop(store);
     let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
-    let older = "DROP TABLE subscription; DROP TABLE delivery; DROP TABLE finish; ALTER TABLE operation DROP COLUMN finish; PRAGMA user_version = 2";
+    let older = "DROP TABLE subscription; DROP TABLE delivery; DROP INDEX operation_feed; ALTER TABLE operation DROP COLUMN place; PRAGMA user_version = 2";
     database.execute_batch(older).unwrap();
     drop(database);
 

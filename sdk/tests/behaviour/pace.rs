@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use raincheck::{Operation, Status};
+use raincheck::{Dialect, Operation, ResumeToken, Status};
 use serde_json::Value;
 use wiremock::{MockServer, ResponseTemplate};
 
@@ -173,4 +173,17 @@ async fn polls_ask_the_server_to_hold_them_unless_told_otherwise_or_short_of_tim
     assert_eq!(wait_for(client(&server), hour).await.as_deref(), Some("wait=20"));
     assert_eq!(wait_for(client(&server), Duration::from_secs(6)).await.as_deref(), Some("wait=4"));
     assert_eq!(wait_for(never, hour).await, None);
+}
+
+#[tokio::test]
+async fn a_raincheck_server_that_repeats_its_view_at_its_location_is_still_asked_to_hold() {
+    let server = MockServer::start().await;
+    polls(&server, [running("0"), running("0"), running("0"), succeeded(1)]).await;
+    let token = ResumeToken::from_url(&status_url(&server)).unwrap().with_dialect(Dialect::Location);
+
+    client(&server).attach::<u32>(token).await.unwrap();
+
+    let requests = server.received_requests().await.unwrap();
+    assert_eq!(requests.len(), 4);
+    assert!(requests.iter().all(|request| header(request, "prefer").as_deref() == Some("wait=20")));
 }

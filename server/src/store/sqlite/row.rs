@@ -105,15 +105,13 @@ pub(super) fn finish(
     operation: &Operation,
     place: FeedPlace,
 ) -> rusqlite::Result<()> {
-    let id = operation.id.as_bytes();
-    let place = integer(place.number());
     connection
         .prepare_cached(
             "UPDATE operation SET phase = ?2, due_at = ?3, state = ?4, custom_status = ?5, percent = ?6, \
-             updated_at = ?7, finished_at = ?8, output = ?9, problem = ?10, finish = ?11 WHERE id = ?1",
+             updated_at = ?7, finished_at = ?8, output = ?9, problem = ?10, place = ?11 WHERE id = ?1",
         )?
         .execute(params![
-            id,
+            operation.id.as_bytes(),
             ENDED,
             milliseconds(operation.due_at()),
             number(operation.state),
@@ -123,25 +121,17 @@ pub(super) fn finish(
             operation.finished_at.map(milliseconds),
             operation.output.as_ref().map(Json::get),
             operation.problem.as_deref().map(text),
-            place,
+            integer(place.number()),
         ])?;
-    connection
-        .prepare_cached("INSERT INTO finish (action, place, operation) VALUES (?1, ?2, ?3)")?
-        .execute(params![operation.action, place, id])?;
     Ok(())
 }
 
-/// Leaves of an ended operation what a tombstone says.
+/// Leaves of an ended operation what a tombstone says, and takes it out of the feed.
 pub(super) fn bury(connection: &Connection, id: OperationId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "DELETE FROM finish WHERE (action, place) = (SELECT action, finish FROM operation WHERE id = ?1)",
-        )?
-        .execute([id.as_bytes()])?;
-    connection
-        .prepare_cached(
             "UPDATE operation SET phase = ?2, due_at = due_at + retention, custom_status = NULL, percent = NULL, \
-             output = NULL, problem = NULL, tracking_id = NULL, traceparent = NULL, finish = NULL WHERE id = ?1",
+             output = NULL, problem = NULL, tracking_id = NULL, traceparent = NULL, place = NULL WHERE id = ?1",
         )?
         .execute(params![id.as_bytes(), TOMBSTONE])?;
     connection.prepare_cached("DELETE FROM journal WHERE operation = ?1")?.execute([id.as_bytes()])?;
@@ -153,7 +143,7 @@ pub(super) fn bury(connection: &Connection, id: OperationId) -> rusqlite::Result
 pub(super) fn forget(connection: &Connection, id: OperationId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "DELETE FROM idempotency WHERE key = (SELECT idempotency FROM operation WHERE id = ?1)",
+            "DELETE FROM idempotency WHERE operation = ?1 AND key = (SELECT idempotency FROM operation WHERE id = ?1)",
         )?
         .execute([id.as_bytes()])?;
     connection.prepare_cached("DELETE FROM operation WHERE id = ?1")?.execute([id.as_bytes()])?;

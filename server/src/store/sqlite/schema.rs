@@ -70,15 +70,11 @@ const STEPS: &[&str] = &[
     // Listings are by the time of acceptance. The id of an operation begins with that time, except for that of a child,
     // which begins with its parent's: only children need an index, and only they pay for one. It ends with the id.
     "CREATE INDEX operation_child ON operation (created_at) WHERE parent IS NOT NULL;",
-    // The feed of what has ended, by action and in the order of the commits. An operation knows its place, so that it
-    // leaves the feed when it is purged. What ended before this step is in no feed.
-    "CREATE TABLE finish (
-        action TEXT NOT NULL,
-        place INTEGER NOT NULL,
-        operation BLOB NOT NULL,
-        PRIMARY KEY (action, place)
-    ) WITHOUT ROWID;
-    ALTER TABLE operation ADD COLUMN finish INTEGER;",
+    // The feed of what has ended: `place` is NULL until an operation ends, and again once it is purged, so the index has
+    // what is in the feed, by action and in the order of the commits, and ends with the id. It is written by the very
+    // statements that end and purge. What ended before this step is in no feed.
+    "ALTER TABLE operation ADD COLUMN place INTEGER;
+    CREATE INDEX operation_feed ON operation (action, place) WHERE place IS NOT NULL;",
     // Who is told of ends, and what is owed to whom. A delivery's `lane` is its receiver: what is due is found lane by
     // lane, and a lane that is full costs the others nothing. `state` is 0 while its operation runs (a callback),
     // 1 while it is to be tried, 2 once it was given up; what has arrived has no row.
