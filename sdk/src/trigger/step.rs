@@ -25,9 +25,9 @@ pub(super) enum Step {
 }
 
 /// Decides what follows from what was seen.
-pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment) -> Step {
+pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment<'_>) -> Step {
     let failed = |error, hint| {
-        let pause = policy.retry.after_failure(hint, now.failures, now.random).min(policy.max_pause);
+        let pause = policy.retry.after_failure(hint, now.failures, (now.random)()).min(policy.max_pause);
         Step::Retry { error, pause }
     };
     let answer = match seen {
@@ -49,12 +49,12 @@ pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment) -> Step {
                     .with_status(answer.status),
             ),
         },
-        _ if answer.is_temporary() => failed(answer.refusal(), answer.hint(now.wall)),
+        _ if answer.is_temporary() => failed(answer.refusal(), answer.hint(now.clock)),
         _ => Step::Stop(answer.refusal()),
     }
 }
 
-fn told(answer: &Answer, policy: &Policy, now: &Moment) -> Result<Step, Error> {
+fn told(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Result<Step, Error> {
     let items = items(answer)?;
     let next = next(answer, policy)?;
     let (pause, paced) = pace(answer, policy, now);
@@ -100,12 +100,11 @@ fn id(body: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
     use crate::RetryPolicy;
     use crate::address::Routes;
     use crate::answer::tests::{answer, with};
+    use crate::step::tests::NOW;
 
     fn step(answer: Answer) -> Step {
         let policy = Policy {
@@ -113,8 +112,7 @@ mod tests {
             max_pause: Duration::from_secs(60),
             routes: Routes::default(),
         };
-        let now = Moment { wall: SystemTime::UNIX_EPOCH, silent: 0, failures: 0, fresh: false, random: 1.0 };
-        next_step(Observed::Answer(Box::new(answer)), &policy, &now)
+        next_step(Observed::Answer(Box::new(answer)), &policy, &NOW)
     }
 
     /// What was told, where to go on, and the pause in milliseconds.
