@@ -116,8 +116,8 @@
 //! [`operation`] and [`OperationRequest`] for any server; [`Client`], [`ClientBuilder`] and [`Start`] for
 //! one; [`Operation`] and [`Updates`]; [`ResumeToken`]; [`Trigger`] and [`Finished`]; [`Error`];
 //! [`management`] is for operators. Inside: `recognise` reads the first answer and `step` every other one,
-//! `pace` times, `follow` loops, `trigger` has loop and steps of its own, `trust` guards credentials,
-//! `transport` sends.
+//! `pace` times, `follow` loops, `stream` hears what a server tells by itself, `trigger` has loop and steps of
+//! its own, `trust` guards credentials, `transport` sends.
 
 mod address;
 mod answer;
@@ -136,6 +136,7 @@ mod recognise;
 mod request;
 mod start;
 mod step;
+mod stream;
 mod subscription;
 #[cfg(feature = "test-kit")]
 pub mod test_kit;

@@ -27,7 +27,7 @@ pub use registered::Registered;
 pub(crate) use registered::fit;
 pub use registry::{Registry, RegistryError};
 pub use retry::RetryPolicy;
-pub use settings::{Pace, Settings};
+pub use settings::{Pace, Settings, Shield};
 pub use step::{Step, StepContext};
 
 /// Something that a caller can start.

@@ -41,6 +41,7 @@ mod problem;
 mod problems;
 mod routes;
 mod settings;
+mod shield;
 mod start;
 mod status;
 #[cfg(test)]

@@ -141,6 +141,9 @@ pub struct Idempotency {
     pub former: Vec<[u8; 32]>,
     /// A keyed hash over the content, its order and spaces ignored.
     pub content: [u8; 32],
+    /// An operation that was accepted before this no longer counts, and gives the key up to a new one. `None`: it counts
+    /// for as long as it is kept.
+    pub since: Option<Timestamp>,
 }
 
 /// How many operations may be accepted and not ended, at most.

@@ -23,6 +23,7 @@ mod durability;
 mod generated_clients;
 mod least_privilege;
 mod logs;
+mod many_events;
 mod openapi;
 mod readme;
 mod replies;

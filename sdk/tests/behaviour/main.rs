@@ -20,6 +20,7 @@ mod request;
 mod resume;
 mod secrets;
 mod start;
+mod stream;
 mod subscription;
 mod support;
 mod test_kit;

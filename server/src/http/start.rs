@@ -17,7 +17,7 @@ use super::body::{self, BodyLimits, Input};
 use super::call::Call;
 use super::problem::Problem;
 use super::view::{self, View};
-use super::{App, prefer, status};
+use super::{App, prefer, shield, status};
 use crate::Json;
 use crate::action::Registered;
 use crate::auth::Caller;
@@ -42,13 +42,20 @@ pub(crate) async fn start<B: Buf, E>(
     let body = body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?;
     let key = idempotency_header(&call)?;
     let secret = &app.content_secret;
-    let wanted = key.is_some().then_some(secret);
+    let origin = if key.is_none() { shield::origin(&call, &action) } else { None };
+    let wanted = (key.is_some() || origin.is_some()).then_some(secret);
     let Input { content, value } = Input::read(&call, body, wanted, |input| action.validate(input));
-    let idempotency = key.zip(content).map(|(key, content)| {
-        let under = |name: &str| secret.start_key(caller.name(), name, &key);
-        let former = action.settings().aliases.iter().map(|name| under(name)).collect();
-        Idempotency { key: under(action.name()), former, content }
-    });
+    let idempotency = match (key, origin, content) {
+        (Some(key), _, Some(content)) => {
+            let under = |name: &str| secret.start_key(caller.name(), name, &key);
+            let former = action.settings().aliases.iter().map(|name| under(name)).collect();
+            Some(Idempotency { key: under(action.name()), former, content, since: None })
+        }
+        (None, Some(origin), Some(content)) => {
+            shield::key(&origin, &caller, &action, content, secret, app.operations.now())
+        }
+        _ => None,
+    };
     let (operation, replayed) = accept(&app, &call, &caller, &action, value, idempotency).await?;
 
     let (operation, held) = wait(&app, &call, &caller, operation).await?;

@@ -9,6 +9,7 @@ mod events;
 mod idempotency;
 mod management;
 mod order;
+mod shield;
 mod start;
 mod status;
 mod trigger;
@@ -82,6 +83,8 @@ impl World {
         let mut registry = Registry::default();
         registry.register(Countdown, Duration::ZERO).unwrap();
         registry.register(RequestApproval::default(), Duration::ZERO).unwrap();
+        registry.register(shield::Shielded::<false>, Duration::ZERO).unwrap();
+        registry.register(shield::Shielded::<true>, Duration::ZERO).unwrap();
         let registry = Arc::new(registry);
         let watchers = Watchers::default();
         let engine = Engine::new(Parts {

@@ -67,6 +67,7 @@ macro_rules! store_conformance {
                 the_same_id_again_is_a_replay,
                 the_same_key_and_content_again_is_a_replay,
                 a_key_that_was_bound_under_a_former_name_is_a_replay,
+                a_key_that_counts_for_a_while_is_given_up_after_it,
                 one_of_many_concurrent_accepts_with_one_key_is_new,
                 a_key_with_other_content_is_refused,
                 a_key_is_bound_only_by_an_accepted_start,
