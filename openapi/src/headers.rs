@@ -30,5 +30,7 @@ pub const WORKFLOW_OPERATION_NAME: &str = "x-ms-workflow-operation-name";
 pub const WORKFLOW_REPEAT_ITEM: &str = "x-ms-workflow-repeatitem-";
 /// The base URL of a connector gateway that a call came through.
 pub const APIM_REFERRER_PREFIX: &str = "x-ms-apim-referrer-prefix";
+/// Where to send the status of the operation that this starts, once it has ended. A secret.
+pub const CALLBACK_URL: &str = "x-callback-url";
 /// W3C trace context of a start; kept for operators.
 pub const TRACEPARENT: &str = "traceparent";

@@ -1,6 +1,6 @@
 //! Subscriptions: who is told of what has ended, and what receivers are sent.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use crate::StatusView;
@@ -68,8 +68,14 @@ pub struct NewSubscription {
     #[serde(default)]
     pub format: DeliveryFormat,
     /// What signs what is sent: `whsec_` and base64 of 24 to 64 random bytes. Without it, one is made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub secret: Option<String>,
+}
+
+/// What may be left out, but is no null.
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
 }
 
 /// A subscription.
@@ -109,7 +115,8 @@ pub struct SubscriptionView {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct NewSecret {
     /// `whsec_` and base64 of 24 to 64 random bytes. Without it, one is made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub secret: Option<String>,
 }
 

@@ -19,6 +19,7 @@ pub mod capability;
 mod clock;
 pub mod config;
 pub mod content;
+pub mod delivery;
 mod document;
 mod engine;
 pub mod http;
@@ -32,8 +33,10 @@ mod retry_after;
 pub mod samples;
 mod server;
 pub mod store;
+pub mod subscription;
 pub mod telemetry;
 mod watch;
+mod webhooks;
 
 pub use action::{
     Action, Branch, Choice, Context, EventSettings, Failure, FailureKind, Pace, Question, RetryPolicy,

@@ -33,3 +33,4 @@ mod start;
 mod synced_first;
 mod trigger;
 mod updates;
+mod webhooks;

@@ -67,7 +67,9 @@ pub struct Question {
 }
 
 #[derive(Clone)]
-struct Ask(Arc<dyn Fn(&Json) -> Option<Question> + Send + Sync>);
+struct Ask(Arc<AskFn>);
+
+type AskFn = dyn Fn(&Json) -> Option<Question> + Send + Sync;
 
 impl fmt::Debug for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

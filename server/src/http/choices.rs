@@ -160,7 +160,7 @@ impl<'a> Link<'a> {
             }
         };
         let mut buttons: Vec<_> = match standing {
-            Standing::Open => &*self.event.choices,
+            Standing::Open => self.event.choices.as_slice(),
             _ => &[],
         }
         .iter()

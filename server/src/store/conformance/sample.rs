@@ -45,6 +45,7 @@ pub(in crate::store) fn new(now: i64) -> NewOperation {
         }),
         input: json("input"),
         idempotency: None,
+        callback: None,
         limits: NO_LIMITS,
     }
 }

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
+use super::deliveries;
 use super::row;
 use super::writer::{Tx, Write};
 use crate::journal::Entry;
@@ -13,7 +14,7 @@ impl Write for NewOperation {
     type Answer = Accepted;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Accepted, StoreError> {
-        let Self { operation, input, idempotency, limits } = self;
+        let Self { operation, input, idempotency, limits, callback } = self;
         let id = operation.id;
         if let Some(live) = tx.memory.get(id) {
             return Ok(Accepted::Replayed(Found::Operation(live.operation.clone())));
@@ -52,7 +53,10 @@ impl Write for NewOperation {
             operation.created_at,
             &Entry::Accepted { input: input.clone() },
         )?;
-        let claim = tx.memory.add(operation.clone());
+        if let Some(url) = callback {
+            deliveries::expect(tx.connection, &operation, url)?;
+        }
+        let claim = tx.memory.add(operation.clone(), callback.is_some());
         Ok(Accepted::New(operation, claim))
     }
 
