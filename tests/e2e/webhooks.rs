@@ -6,6 +6,7 @@ mod lifecycle;
 mod logic_apps;
 mod receivers;
 mod restarts;
+mod sdk;
 
 use std::time::Duration;
 

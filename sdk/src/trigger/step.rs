@@ -25,7 +25,7 @@ pub(super) enum Step {
 }
 
 /// Decides what follows from what was seen.
-pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment) -> Step {
+pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment<'_>) -> Step {
     let failed = |error, hint| {
         let pause = policy.retry.after_failure(hint, now.failures, (now.random)()).min(policy.max_pause);
         Step::Retry { error, pause }
@@ -54,7 +54,7 @@ pub(super) fn next_step(seen: Observed, policy: &Policy, now: &Moment) -> Step {
     }
 }
 
-fn told(answer: &Answer, policy: &Policy, now: &Moment) -> Result<Step, Error> {
+fn told(answer: &Answer, policy: &Policy, now: &Moment<'_>) -> Result<Step, Error> {
     let items = items(answer)?;
     let next = next(answer, policy)?;
     let (pause, paced) = pace(answer, policy, now);
@@ -100,7 +100,6 @@ fn id(body: &RawValue) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::RetryPolicy;
     use crate::address::Routes;
@@ -113,8 +112,7 @@ mod tests {
             max_pause: Duration::from_secs(60),
             routes: Routes::default(),
         };
-        let now = NOW;
-        next_step(Observed::Answer(Box::new(answer)), &policy, &now)
+        next_step(Observed::Answer(Box::new(answer)), &policy, &NOW)
     }
 
     /// What was told, where to go on, and the pause in milliseconds.

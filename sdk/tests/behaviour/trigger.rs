@@ -17,16 +17,16 @@ type Ends = Trigger<StatusView<Value, u32>>;
 
 /// What has ended, as a raincheck server tells it: pages of two.
 #[derive(Clone, Default)]
-struct Feed(Arc<Mutex<Vec<Value>>>);
+pub(crate) struct Feed(Arc<Mutex<Vec<Value>>>);
 
 impl Feed {
-    async fn at(server: &MockServer) -> Self {
+    pub(crate) async fn at(server: &MockServer) -> Self {
         let feed = Self::default();
         Mock::given(method("GET")).and(path(FEED)).respond_with(feed.clone()).mount(server).await;
         feed
     }
 
-    fn end(&self, id: &str) {
+    pub(crate) fn end(&self, id: &str) {
         let mut view = with(view("Succeeded"), "output", 7);
         view["id"] = id.into();
         self.0.lock().unwrap().push(view);

@@ -154,8 +154,8 @@ async fn a_watch_that_is_killed_while_it_prints_goes_on_and_misses_nothing() {
 
 /// What was printed by one who was killed before that was written down comes once more, and nothing else does.
 fn note(seen: &mut Vec<String>, line: &str) {
-    let view: Value = serde_json::from_str(line).unwrap();
-    let id = view["id"].as_str().unwrap().to_owned();
+    let view: Value = serde_json::from_str(line).expect("JSON");
+    let id = view["id"].as_str().expect("it is there").to_owned();
     if seen.last() != Some(&id) {
         seen.push(id);
     }
