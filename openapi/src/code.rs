@@ -28,11 +28,13 @@ pub enum ProblemCode {
     UriTooLong,
     UnsupportedMediaType,
     InvalidInput,
+    InvalidCallbackUrl,
     IdempotencyKeyReused,
     OperationFailed,
     DeadlineExceeded,
     TooManyActive,
     TooManyEvents,
+    TooManySubscriptions,
     TooManyStreams,
     RateLimited,
     HeadersTooLarge,
@@ -45,7 +47,7 @@ use ProblemCode as P;
 
 impl ProblemCode {
     /// Every code, in the order of their HTTP statuses.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         P::MalformedJson,
         P::InvalidIdempotencyKey,
         P::InvalidParameter,
@@ -66,11 +68,13 @@ impl ProblemCode {
         P::UriTooLong,
         P::UnsupportedMediaType,
         P::InvalidInput,
+        P::InvalidCallbackUrl,
         P::IdempotencyKeyReused,
         P::OperationFailed,
         P::DeadlineExceeded,
         P::TooManyActive,
         P::TooManyEvents,
+        P::TooManySubscriptions,
         P::TooManyStreams,
         P::RateLimited,
         P::HeadersTooLarge,
@@ -168,6 +172,9 @@ impl ProblemCode {
             P::InvalidInput => ("invalid-input", 422, "The input does not fit the action",
                 "The body is JSON, but not what this action takes. The member 'errors' says where and why. The shape is in \
                  /openapi.json. Nothing was accepted."),
+            P::InvalidCallbackUrl => ("invalid-callback-url", 422, "The X-Callback-Url is not usable",
+                "X-Callback-Url must be one header with an https URL of a public host, without a user name and a password. Other \
+                 places are for the operator of this server to allow. Nothing was accepted."),
             P::IdempotencyKeyReused => ("idempotency-key-reused", 422, "The Idempotency-Key was used for other content",
                 "This key has already started this action with another body. Use a new key for new work, and the same body \
                  for a repetition."),
@@ -181,6 +188,8 @@ impl ProblemCode {
                  Nothing was accepted. Try again after Retry-After."),
             P::TooManyEvents => ("too-many-events", 429, "Too many events wait for the operation",
                 "The operation has as many unconsumed events as it may have. Try again after Retry-After."),
+            P::TooManySubscriptions => ("too-many-subscriptions", 429, "Too many subscriptions",
+                "This server has as many subscriptions as it may have. End those that nobody needs, or ask its operator."),
             P::TooManyStreams => ("too-many-streams", 429, "Too many streams of updates",
                 "The limit of open streams is reached, for this server or this caller. Poll the status URL instead, or try \
                  again after Retry-After."),

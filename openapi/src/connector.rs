@@ -18,6 +18,7 @@ pub mod rules;
 mod schemas;
 #[cfg(test)]
 mod tests;
+mod webhook;
 mod words;
 
 /// The most that Microsoft takes: bytes of a definition.
@@ -99,7 +100,8 @@ pub struct ConnectorFile {
 pub enum ConnectorError {
     /// There is no document of these actions.
     Document(DocumentError),
-    /// More operations than Microsoft takes: two for each action, and one more for its trigger.
+    /// More operations than Microsoft takes: two for each action, one more for its trigger, and two for the one that
+    /// subscribes.
     TooManyOperations {
         /// How many there would be.
         operations: usize,
@@ -127,7 +129,7 @@ impl fmt::Display for ConnectorError {
             Self::TooManyOperations { operations, triggers: _ } => write!(
                 f,
                 "a connector has at most {MOST_OPERATIONS} operations, and each action needs three, its trigger included; \
-                 these actions need {operations}: leave the triggers out (`triggers = \"none\"`), or make servers of fewer \
+                 with the trigger that subscribes, these actions need {operations}: leave the triggers out (`triggers = \"none\"`), or make servers of fewer \
                  actions"
             ),
             Self::TooLarge { bytes } => write!(
@@ -167,7 +169,8 @@ pub fn connector(
     actions: &[ActionDescription],
 ) -> Result<Vec<ConnectorFile>, ConnectorError> {
     let triggers = settings.triggers;
-    let operations = actions.len() * triggers.operations();
+    let subscribing = if triggers == Triggers::None { 0 } else { webhook::OPERATIONS };
+    let operations = actions.len() * triggers.operations() + subscribing;
     if operations > MOST_OPERATIONS {
         return Err(ConnectorError::TooManyOperations { operations, triggers });
     }

@@ -4,6 +4,8 @@
 //! nearest way that accepts at least as much; links, callbacks and webhooks are dropped where there is no place for
 //! them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 mod operations;
@@ -46,6 +48,13 @@ pub fn openapi_3_0(document: &Value) -> Value {
 /// The document as Swagger 2.0; `document` is OpenAPI 3.1.
 #[must_use]
 pub fn swagger_2_0(document: &Value) -> Value {
+    let mut swagger = swagger_with_all_definitions(document);
+    drop_what_only_callbacks_use(&mut swagger, document);
+    swagger
+}
+
+/// The same with what only callbacks use, which are dropped.
+pub(crate) fn swagger_with_all_definitions(document: &Value) -> Value {
     let mut from = openapi_3_0(document);
     schemas::each(&mut from, &schemas::to_2_0);
     let mut swagger = Map::from_iter([("swagger".to_owned(), json!("2.0"))]);
@@ -79,6 +88,40 @@ pub fn swagger_2_0(document: &Value) -> Value {
     rewrite(&mut swagger);
     swagger.sort_all_objects();
     swagger
+}
+
+/// Removes what callbacks have used and nothing else does: those are dropped.
+fn drop_what_only_callbacks_use(swagger: &mut Value, document: &Value) {
+    let mut suspects = Vec::new();
+    for item in document["paths"].as_object().into_iter().flat_map(Map::values) {
+        for operation in item.as_object().into_iter().flat_map(Map::values) {
+            names_in(&operation["callbacks"], "#/components/schemas/", &mut suspects);
+        }
+    }
+    // As often as there are such definitions: few, where documents may be large.
+    loop {
+        let mut used = Vec::new();
+        names_in(swagger, "#/definitions/", &mut used);
+        let used: BTreeSet<_> = used.into_iter().collect();
+        let Some(definitions) = swagger["definitions"].as_object_mut() else { return };
+        let unused =
+            suspects.iter().find(|name| !used.contains(*name) && definitions.contains_key(*name)).cloned();
+        let Some(dropped) = unused.and_then(|name| definitions.remove(&name)) else { return };
+        names_in(&dropped, "#/definitions/", &mut suspects);
+    }
+}
+
+/// The names that `value` refers to, of those whose references begin like this.
+fn names_in(value: &Value, place: &str, names: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            let target = members.get("$ref").and_then(Value::as_str);
+            names.extend(target.and_then(|target| target.strip_prefix(place)).map(str::to_owned));
+            members.values().for_each(|member| names_in(member, place, names));
+        }
+        Value::Array(items) => items.iter().for_each(|item| names_in(item, place, names)),
+        _ => {}
+    }
 }
 
 /// Host, base path and schemes of a server. One that is relative leaves them to where the document comes from.

@@ -19,6 +19,7 @@ mod operations;
 mod parameters;
 mod responses;
 mod schemas;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 
@@ -169,10 +170,13 @@ pub fn document(settings: &DocumentSettings, actions: &[ActionDescription]) -> R
     let names = Names::new(actions.iter().map(|action| action.name.as_str()));
     let schemas = Schemas::new(&actions, &names)?;
     let mut operations = Operations::new(settings, names);
+    // First: their names are the contract's own, and an action's gives way.
+    operations.describe_subscriptions();
     for action in &actions {
         operations.describe(action, schemas.of(&action.name));
     }
-    let tags: Vec<_> = actions.iter().map(|action| tag(action)).collect();
+    let own = json!({"name": "subscriptions", "description": "Who is told of what has ended."});
+    let tags: Vec<_> = actions.iter().map(|action| tag(action)).chain([own]).collect();
     let (paths, security) = operations.finish();
     let mut shared = responses::shared(&settings.error_media_type);
     let used = answers(&paths);

@@ -22,7 +22,15 @@ pub const LAST_EVENT_ID: &str = "last-event-id";
 pub const REQUEST_ID: &str = "x-request-id";
 /// The caller's own id for a run (Logic Apps sends it); kept for operators.
 pub const CLIENT_TRACKING_ID: &str = "x-ms-client-tracking-id";
+/// The run of a workflow that a request belongs to (Logic Apps sends it).
+pub const WORKFLOW_RUN_ID: &str = "x-ms-workflow-run-id";
+/// The action of that workflow.
+pub const WORKFLOW_OPERATION_NAME: &str = "x-ms-workflow-operation-name";
+/// How the names of headers begin that tell a turn of a loop, where they are sent.
+pub const WORKFLOW_REPEAT_ITEM: &str = "x-ms-workflow-repeatitem-";
 /// The base URL of a connector gateway that a call came through.
 pub const APIM_REFERRER_PREFIX: &str = "x-ms-apim-referrer-prefix";
+/// Where to send the status of the operation that this starts, once it has ended. A secret.
+pub const CALLBACK_URL: &str = "x-callback-url";
 /// W3C trace context of a start; kept for operators.
 pub const TRACEPARENT: &str = "traceparent";

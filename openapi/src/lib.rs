@@ -4,7 +4,7 @@
 //! every client can share it.
 //!
 //! Reading order: [`StatusView`] (what a poll shows), [`Problem`] and [`ProblemCode`] (what an error shows),
-//! [`headers`] and [`paths`] (where things are), [`management`] (what operators see),
+//! [`headers`] and [`paths`] (where things are), [`management`] (what operators see), [`subscription`] (who is told of ends),
 //! [`document`](document::document) (all of it as OpenAPI 3.1), [`convert`] (its older forms), [`connector`] (for Logic
 //! Apps and Power Automate).
 
@@ -17,6 +17,7 @@ pub mod management;
 pub mod paths;
 mod problem;
 mod status;
+pub mod subscription;
 
 pub use code::ProblemCode;
 pub use problem::{InvalidField, Problem};

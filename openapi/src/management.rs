@@ -7,6 +7,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::StatusView;
+use crate::subscription::SubscriptionView;
 
 /// One operation in a list.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -89,4 +90,62 @@ pub struct MintLinks {
 pub struct Links {
     /// URLs by right.
     pub links: BTreeMap<String, String>,
+}
+
+/// One subscription.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SubscriptionSummary {
+    /// What its owner sees.
+    #[serde(flatten)]
+    pub view: SubscriptionView,
+    /// Who made it.
+    pub caller: String,
+    /// Since when every delivery has failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<String>,
+}
+
+/// All subscriptions, the oldest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SubscriptionList {
+    /// The subscriptions.
+    pub subscriptions: Vec<SubscriptionSummary>,
+}
+
+/// One end that is owed to a receiver, or was given up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliverySummary {
+    /// Its id, as the receiver sees it in `webhook-id`.
+    pub id: String,
+    /// The operation that has ended, or will.
+    pub operation: String,
+    /// The subscription; absent for a callback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subscription: Option<String>,
+    /// The host that it goes to. The rest of the URL is a secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// `expecting` until the operation ends, `waiting` for an attempt, or `dead`.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Since when it is owed.
+    pub created_at: String,
+    /// When it is tried next; of a dead one, when it was given up.
+    pub due_at: String,
+    /// What became of the last attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// A page of deliveries, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct DeliveryPage {
+    /// The deliveries of this page.
+    pub deliveries: Vec<DeliverySummary>,
+    /// Opaque: give it back as `?cursor=` for the next page. Absent on the last one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }

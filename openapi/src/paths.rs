@@ -10,14 +10,24 @@ pub const MONITOR: &str = "/v1/actions/{action}/operations/{id}/status";
 pub const UPDATES: &str = "/v1/actions/{action}/operations/{id}/events";
 /// Template of the path that takes an operation's events.
 pub const EVENT: &str = "/v1/actions/{action}/operations/{id}/events/{name}";
+/// Template of one subscription.
+pub const SUBSCRIPTION: &str = "/v1/subscriptions/{id}";
+/// Template of the path that changes a subscription's secret.
+pub const SUBSCRIPTION_SECRET: &str = "/v1/subscriptions/{id}/secret";
 /// Template of the path that a trigger polls for what has ended of an action.
 pub const FINISHED: &str = "/v1/triggers/{action}/finished";
+/// Makes subscriptions.
+pub const SUBSCRIPTIONS: &str = "/v1/subscriptions";
 /// The OpenAPI document.
 pub const DOCUMENT: &str = "/openapi.json";
 /// Pages about problem codes.
 pub const PROBLEM: &str = "/problems/{code}";
 /// Operations as operators see them; on the management listener.
 pub const ADMIN_OPERATIONS: &str = "/admin/v1/operations";
+/// Subscriptions as operators see them; on the management listener.
+pub const ADMIN_SUBSCRIPTIONS: &str = "/admin/v1/subscriptions";
+/// Deliveries as operators see them; on the management listener.
+pub const ADMIN_DELIVERIES: &str = "/admin/v1/deliveries";
 
 /// The path that starts `action`.
 #[must_use]
@@ -51,6 +61,12 @@ pub fn updates(action: &str, id: &str) -> String {
 #[must_use]
 pub fn event(action: &str, id: &str, name: &str) -> String {
     format!("/v1/actions/{action}/operations/{id}/events/{name}")
+}
+
+/// The path of a subscription.
+#[must_use]
+pub fn subscription(id: &str) -> String {
+    format!("{SUBSCRIPTIONS}/{id}")
 }
 
 /// The path that a trigger polls for what has ended of `action`.

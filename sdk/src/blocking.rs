@@ -17,8 +17,8 @@
 //! ```
 //!
 //! # Errors
-//! Beside those of the async client, every call gives [`Error::is_usage`] inside of an async runtime, which it
-//! would block.
+//! Beside those of the async client, every call gives [`Error::is_usage`] inside of an async runtime, which
+//! it would block.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,12 +26,13 @@ use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raincheck_openapi::Status;
+use raincheck_openapi::{Status, StatusView};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
 
-use crate::{Error, ResumeToken, View};
+use crate::{Error, Finished, ResumeToken, TriggerState, Triggered, View};
 
 /// A client whose calls block the thread that makes them. Cheap to clone, and may be used by many threads.
 #[derive(Clone)]
@@ -99,6 +100,37 @@ impl Client {
     /// [`Error::is_usage`] if it is not an absolute http or https URL.
     pub fn attach_url<T>(&self, url: &str) -> Result<Operation<T>, Error> {
         Ok(self.attach(ResumeToken::from_url(url)?))
+    }
+
+    /// Follows what ends of an action, and waits until the server has said from where on.
+    ///
+    /// ```no_run
+    /// # fn run(client: raincheck::Client) -> Result<(), raincheck::Error> {
+    /// let wish = client.finished::<String>("submit-talk").of_everybody();
+    /// for finish in raincheck::blocking::Client::new(client)?.finished(wish)? {
+    ///     println!("{:?}", finish?.read()?.output);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Finished`], and [the module's](self).
+    pub fn finished<T: Send + 'static>(
+        &self,
+        wish: Finished<T>,
+    ) -> Result<Trigger<StatusView<Value, T>>, Error> {
+        Ok(self.trigger(self.thread.wait(wish.into_future())??))
+    }
+
+    /// Goes on with a trigger where somebody was, perhaps another process. Nothing is sent yet.
+    pub fn attach_trigger<T>(&self, state: TriggerState) -> Trigger<T> {
+        self.trigger(self.client.attach_trigger(state))
+    }
+
+    /// Waits for what an async trigger tells, such as one of [another API](crate::Client::trigger).
+    pub fn trigger<T>(&self, trigger: crate::Trigger<T>) -> Trigger<T> {
+        Trigger { trigger, thread: self.thread.clone() }
     }
 }
 
@@ -196,6 +228,38 @@ impl<T> Iterator for Updates<'_, T> {
     }
 }
 
+/// What a trigger tells, as an iterator without an end that blocks until there is something. After an error
+/// it may be asked again.
+#[must_use = "nothing is asked until `next` is called"]
+pub struct Trigger<T> {
+    trigger: crate::Trigger<T>,
+    thread: Arc<Thread>,
+}
+
+impl<T> Trigger<T> {
+    /// The next item if there is one already. Asks at once, and once at most.
+    ///
+    /// # Errors
+    /// Those of [`Trigger::poll`](crate::Trigger::poll), and [the module's](self).
+    pub fn poll(&mut self) -> Result<Option<Triggered<T>>, Error> {
+        self.thread.wait(self.trigger.poll())?
+    }
+
+    /// Where this is: after the last item that was given out, or at the beginning.
+    #[must_use]
+    pub fn state(&self) -> &TriggerState {
+        self.trigger.state()
+    }
+}
+
+impl<T> Iterator for Trigger<T> {
+    type Item = Result<Triggered<T>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.thread.wait(self.trigger.next()).flatten())
+    }
+}
+
 impl Thread {
     fn wait<F: Future>(&self, future: F) -> Result<F::Output, Error> {
         if Handle::try_current().is_ok() {
@@ -231,5 +295,11 @@ impl<T> fmt::Debug for Operation<T> {
 impl<T> fmt::Debug for Updates<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("blocking::Updates").field(&self.updates).finish()
+    }
+}
+
+impl<T> fmt::Debug for Trigger<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("blocking::Trigger").field(&self.trigger).finish()
     }
 }

@@ -16,7 +16,10 @@ use crate::step::Policy;
 use crate::trace::debug;
 use crate::transport::{Request, RequestBuilder, Transport, set_hold};
 use crate::trust::Carried;
-use crate::{ClientBuilder, Error, Operation, OperationRequest, ResumeToken, Start};
+use crate::{
+    ClientBuilder, Error, Finished, Operation, OperationRequest, ResumeToken, Start, Subscribe, Trigger,
+    TriggerState, address, subscription,
+};
 
 /// A client of one server. Cheap to clone; clones share connections, limits and settings.
 ///
@@ -147,6 +150,55 @@ impl Client {
     /// [`Error::is_usage`] if it is not an absolute http or https URL.
     pub fn attach_url<T>(&self, url: &str) -> Result<Operation<T>, Error> {
         Ok(self.attach(ResumeToken::from_url(url)?))
+    }
+
+    /// Follows what ends of an action; awaited, it gives a [`Trigger`] that tells everything that ends from
+    /// then on.
+    ///
+    /// `T` is the action's output. Each end comes once, with the state to store after it. See [`Finished`]
+    /// for its options.
+    pub fn finished<T>(&self, action: &str) -> Finished<T> {
+        Finished::new(self.clone(), action)
+    }
+
+    /// Follows the polling trigger at this URL, of any API that keeps to the contract of Logic Apps: 202
+    /// while there is nothing new, 200 with what is, `Location` for the URL to ask next. Nothing is sent
+    /// yet.
+    ///
+    /// `T` is what one item is read as. A list has as many items, anything else is one. Where such a
+    /// trigger begins is its API's decision; as a rule, with what is new after the first poll.
+    ///
+    /// # Errors
+    /// [`Error::is_usage`] if it is not an absolute http or https URL.
+    pub fn trigger<T>(&self, url: &str) -> Result<Trigger<T>, Error> {
+        Ok(self.attach_trigger(TriggerState::new(address::parse(url)?)))
+    }
+
+    /// Goes on with a trigger where somebody was, perhaps another process. Nothing is sent yet.
+    ///
+    /// `T` is what one item is read as, [`StatusView`](crate::StatusView) for what
+    /// [`finished`](Self::finished) tells. The credentials are this client's; the state has none.
+    pub fn attach_trigger<T>(&self, state: TriggerState) -> Trigger<T> {
+        Trigger::new(self.clone(), state)
+    }
+
+    /// Asks the server to send everything that ends of an action to `url`, from now on; awaited, it gives a
+    /// [`Subscription`](crate::Subscription). See [`Subscribe`] for its options, and the module `webhook`
+    /// for the receiving end.
+    pub fn subscribe(&self, action: &str, url: &str) -> Subscribe {
+        Subscribe::new(self.clone(), action, url)
+    }
+
+    /// Ends a subscription by its [link](crate::Subscription::link); one that has ended already stays so.
+    ///
+    /// # Errors
+    /// [`Error::is_usage`] if the link is no URL; [`Error::is_refused`] if it is none of a subscription;
+    /// [`Error::is_unavailable`] or [`Error::is_transport`] once the attempts are used up.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the server may have heard of it or not; asking again does no harm.
+    pub async fn unsubscribe(&self, link: &str) -> Result<(), Error> {
+        subscription::unsubscribe(self, link).await
     }
 
     /// The operator's view, if this client was built for the URL of a server's *management* listener.

@@ -48,11 +48,27 @@
 //! # }
 //! ```
 //!
+//! What ends of an action, whoever waits for it, is a sequence without an end, which a consumer follows over
+//! its own restarts (and so is [any trigger](Client::trigger) by the contract of Logic Apps):
+//!
+//! ```no_run
+//! # #[derive(serde::Deserialize)] struct Decision { outcome: String }
+//! # async fn run(client: raincheck::Client) -> Result<(), Box<dyn std::error::Error>> {
+//! # fn store(state: &raincheck::TriggerState) {}
+//! let mut talks = client.finished::<Decision>("submit-talk").await?;
+//! loop {
+//!     let finish = talks.next().await?;
+//!     println!("{:?}", finish.read()?.output.map(|decision| decision.outcome));
+//!     store(finish.state()); // and later: client.attach_trigger(stored)
+//! }
+//! # }
+//! ```
+//!
 //! # What it does for you
 //! * It recognises [how the server tells how the work stands](Dialect), and where the result is
 //!   ([`FinalStateVia`]).
-//! * A start with an `Idempotency-Key` (every [`Client::start`]) or an idempotent method is sent again after a
-//!   reset, a 408, 429 or 5xx; any other only if the server cannot have acted on it.
+//! * A start with an `Idempotency-Key` (every [`Client::start`]) or an idempotent method is sent again
+//!   after a reset, a 408, 429 or 5xx; any other only if the server cannot have acted on it.
 //! * `Retry-After` counts in seconds, as a date, and in Azure's milliseconds, on the first answer too. `0`
 //!   means now; nonsense means back-off with jitter; nothing pauses longer than
 //!   [`max_retry_after`](ClientBuilder::max_retry_after).
@@ -64,6 +80,8 @@
 //! * The newest `Location` counts, relative or not. Credentials go to their own origin and to
 //!   [trusted](ClientBuilder::trust) ones, wherever a `Location` or redirect leads, and https is never left
 //!   for http.
+//! * What a [`Trigger`] tells comes once and in order, also to a consumer that is killed now and then. It
+//!   asks for lists, and not before the last one was given out; failed polls are repeated.
 //! * Many operations share one client: [a limit](ClientBuilder::max_in_flight) on requests in flight, [a
 //!   rate](ClientBuilder::max_rate_per_host) for each host, and a little more than a kilobyte each.
 //!
@@ -89,15 +107,17 @@
 //! | `metrics` | `raincheck_client_requests_total` by method and outcome, `raincheck_client_request_seconds`, `raincheck_client_requests_in_flight`, `raincheck_client_operations_total` by outcome, for the `metrics` crate |
 //! | `test-kit` | `test_kit`, a server for tests that answers by a script |
 //! | `tracing` | a span for each operation and request, and events in them |
+//! | `webhook` | `webhook::verify`, for those whom a server tells by itself of what has ended |
 //!
 //! Without features its dependencies are those of reqwest and a handful of small crates. It needs tokio's
 //! timers, so it does not compile for wasm32.
 //!
 //! # Reading order
 //! [`operation`] and [`OperationRequest`] for any server; [`Client`], [`ClientBuilder`] and [`Start`] for
-//! one; [`Operation`] and [`Updates`]; [`ResumeToken`]; [`Error`]; [`management`] is for operators. Inside:
-//! `recognise` reads the first answer and `step` every other one, `pace` times, `follow` loops, `trust` guards
-//! credentials, `transport` sends.
+//! one; [`Operation`] and [`Updates`]; [`ResumeToken`]; [`Trigger`] and [`Finished`]; [`Error`];
+//! [`management`] is for operators. Inside: `recognise` reads the first answer and `step` every other one,
+//! `pace` times, `follow` loops, `stream` hears what a server tells by itself, `trigger` has loop and steps of
+//! its own, `trust` guards credentials, `transport` sends.
 
 mod address;
 mod answer;
@@ -116,14 +136,19 @@ mod recognise;
 mod request;
 mod start;
 mod step;
+mod stream;
+mod subscription;
 #[cfg(feature = "test-kit")]
 pub mod test_kit;
 mod token;
 mod trace;
 mod transport;
+mod trigger;
 mod trust;
 mod updates;
 mod view;
+#[cfg(feature = "webhook")]
+pub mod webhook;
 
 pub use builder::ClientBuilder;
 pub use client::Client;
@@ -133,10 +158,13 @@ pub use operation::{LastAnswer, Operation};
 pub use pace::RetryPolicy;
 pub use request::{OperationRequest, operation};
 pub use start::Start;
+pub use subscription::{Subscribe, Subscription};
 pub use token::ResumeToken;
+pub use trigger::{Finished, Trigger, TriggerState, Triggered};
 pub use updates::Updates;
 pub use view::View;
 
+pub use raincheck_openapi::subscription::{DeliveryFormat, Outcome};
 pub use raincheck_openapi::{
     InvalidField, OperationError, OperationReference, Problem, ProblemCode, Status, StatusView,
 };

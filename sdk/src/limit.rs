@@ -56,6 +56,11 @@ impl Limiter {
         }
     }
 
+    /// Gives back the place of a permit that was forgotten: that of a stream, which outlives what it was asked with.
+    pub(crate) fn give_back(&self) {
+        self.places.add_permits(1);
+    }
+
     /// Whether places are scarce, so that no request should be held at the server for long.
     pub(crate) fn is_busy(&self) -> bool {
         self.places.available_permits() * 2 < self.all

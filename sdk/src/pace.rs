@@ -170,7 +170,7 @@ impl Deadline {
 
     /// When to ask a last time if the server's pace leads past the deadline: late, but with time for an
     /// answer.
-    fn last_look(&self) -> Instant {
+    pub(crate) fn last_look(&self) -> Instant {
         self.at - (self.patience / 4).min(Duration::from_secs(1))
     }
 }

@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use futures_util::FutureExt;
 use raincheck_openapi::headers;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use reqwest::{Response, redirect};
+use reqwest::redirect;
 use url::Url;
 
 use crate::answer::{Answer, Observed};
@@ -18,7 +18,7 @@ use crate::trust::{Carried, Trust};
 use crate::{Error, address};
 
 pub(crate) use reqwest::header::{HeaderMap, HeaderName};
-pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder};
+pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder, Response};
 
 /// No answer is read beyond this. An output has at most 16 MiB by the contract; the rest is room for its
 /// envelope.
@@ -150,6 +150,15 @@ impl Transport {
         }
     }
 
+    /// Sends one request and gives its answer as soon as the head is there, for a body that has no end.
+    pub(crate) async fn open(&self, request: Request, carried: Option<&Carried>) -> Result<Response, Error> {
+        #[cfg(test)]
+        if self.script.get().is_some() {
+            return Err(Error::transport(true));
+        }
+        self.http_for(request.url(), carried)?.execute(request).await.map_err(lost)
+    }
+
     fn http_for<'a>(&'a self, url: &Url, carried: Option<&'a Carried>) -> Result<&'a HttpClient, Error> {
         if let Some(carried) = carried
             && self.trust.covers_carried(carried, url)
@@ -228,6 +237,11 @@ pub(crate) fn set_header(request: &mut Request, name: &'static str, value: &str)
     if let Ok(value) = HeaderValue::from_str(value) {
         request.headers_mut().insert(name, value);
     }
+}
+
+/// A text as the value of a header, if one can carry it.
+pub(crate) fn header_value(text: &str) -> Option<HeaderValue> {
+    HeaderValue::from_str(text).ok()
 }
 
 /// Asks the server to hold its answer for so many seconds at most; zero for not at all.

@@ -31,7 +31,7 @@ pub use registered::{Registered, Schemas};
 pub(crate) use registry::check;
 pub use registry::{Registry, RegistryError};
 pub use retry::RetryPolicy;
-pub use settings::{Pace, Settings};
+pub use settings::{Pace, Settings, Shield};
 pub use step::{Step, StepContext};
 
 /// Something that a caller can start.

@@ -15,6 +15,7 @@ use raincheck_openapi::paths;
 use sha2::Sha256;
 
 use crate::operation::{OperationId, Origin};
+use crate::subscription::SubscriptionId;
 
 mod trigger;
 
@@ -140,6 +141,8 @@ pub enum BadSecrets {
 /// Separates these signatures from everything else that may ever be signed with the same secret.
 const DOMAIN: &[u8] = b"raincheck link";
 const VERSION: u8 = 1;
+/// The kind of right that ends a subscription; those on operations are [`Right::kind`].
+const UNSUBSCRIBE: u8 = 5;
 const HEAD: usize = 8;
 /// 128 bits: nobody guesses that, and a URL stays short.
 const MAC: usize = 16;
@@ -195,9 +198,25 @@ impl Signer {
         format!("{base}{path}?token={}", self.sign(operation, right).reveal())
     }
 
+    /// The token that ends a subscription, for as long as it lasts. `link_key` is the key that its record names.
+    #[must_use]
+    pub fn sign_unsubscribe(&self, link_key: u32, subscription: SubscriptionId) -> Capability {
+        self.sign_subject(link_key, &Subject::unsubscribe(&subscription), Timestamp::MAX)
+    }
+
+    /// What `token` is worth for ending a subscription. Needs no record: one that is gone still verifies.
+    #[must_use]
+    pub fn verify_unsubscribe(&self, token: &str, subscription: SubscriptionId, now: Timestamp) -> Verdict {
+        self.verify_subject(token, &Subject::unsubscribe(&subscription), now)
+    }
+
     /// What `token` is worth for `right` on `operation`. Needs no record: a tombstone's links still verify.
     #[must_use]
     pub fn verify(&self, token: &str, operation: OperationId, right: &Right, now: Timestamp) -> Verdict {
+        self.verify_subject(token, &Subject::operation(&operation, right), now)
+    }
+
+    fn verify_subject(&self, token: &str, subject: &Subject<'_>, now: Timestamp) -> Verdict {
         let Some((head, mac)) = decode(token) else {
             return Verdict::NotGranted;
         };
@@ -207,11 +226,11 @@ impl Signer {
             return Verdict::NotGranted;
         };
         // The head that this right must have; a token of another kind of right does not even get to the signature.
-        if kind != VERSION << 4 | right.kind() {
+        if kind != VERSION << 4 | subject.kind {
             return Verdict::NotGranted;
         }
         // Compares in constant time.
-        if authenticate(key, &head, operation, right).verify_truncated_left(&mac).is_err() {
+        if authenticate(key, &head, subject).verify_truncated_left(&mac).is_err() {
             return Verdict::NotGranted;
         }
         let expiry = i64::from(u32::from_be_bytes(expiry));
@@ -225,14 +244,18 @@ impl Signer {
         right: &Right,
         expiry: Timestamp,
     ) -> Capability {
+        self.sign_subject(number, &Subject::operation(&operation, right), expiry)
+    }
+
+    fn sign_subject(&self, number: u32, subject: &Subject<'_>, expiry: Timestamp) -> Capability {
         let known = self.keys.iter().find(|(known, _)| *known == number);
         let (number, key) = known.or(self.keys.last()).expect("a signer has a key");
         // The next whole second: a link lives no shorter than its operation. Four bytes last until 2106.
         let seconds = u32::try_from(expiry.as_second().max(0).saturating_add(1)).unwrap_or(u32::MAX);
         let [_, n0, n1, n2] = number.to_be_bytes();
         let [e0, e1, e2, e3] = seconds.to_be_bytes();
-        let head = [VERSION << 4 | right.kind(), n0, n1, n2, e0, e1, e2, e3];
-        let mac = authenticate(key, &head, operation, right).finalize().into_bytes();
+        let head = [VERSION << 4 | subject.kind, n0, n1, n2, e0, e1, e2, e3];
+        let mac = authenticate(key, &head, subject).finalize().into_bytes();
         let mut token = [0; LENGTH];
         token[..HEAD].copy_from_slice(&head);
         token[HEAD..].copy_from_slice(&mac[..MAC]);
@@ -246,21 +269,33 @@ impl fmt::Debug for Signer {
     }
 }
 
+/// What a token is for: a kind of right, on what, and the name that belongs to it.
+struct Subject<'a> {
+    kind: u8,
+    id: &'a [u8; 16],
+    name: &'a str,
+}
+
+impl<'a> Subject<'a> {
+    fn operation(id: &'a OperationId, right: &'a Right) -> Self {
+        Self { kind: right.kind(), id: id.as_bytes(), name: right.event() }
+    }
+
+    fn unsubscribe(id: &'a SubscriptionId) -> Self {
+        Self { kind: UNSUBSCRIBE, id: id.as_bytes(), name: "" }
+    }
+}
+
 // Every part has a fixed length or its length before it, so no two meanings have one encoding.
-fn authenticate(
-    key: &Hmac<Sha256>,
-    head: &[u8; HEAD],
-    operation: OperationId,
-    right: &Right,
-) -> Hmac<Sha256> {
-    let event = right.event();
+fn authenticate(key: &Hmac<Sha256>, head: &[u8; HEAD], subject: &Subject<'_>) -> Hmac<Sha256> {
+    let Subject { kind: _, id, name } = subject;
     key.clone()
         .chain_update([DOMAIN.len() as u8])
         .chain_update(DOMAIN)
         .chain_update(head)
-        .chain_update(operation.as_bytes())
-        .chain_update((event.len() as u64).to_be_bytes())
-        .chain_update(event)
+        .chain_update(id)
+        .chain_update((name.len() as u64).to_be_bytes())
+        .chain_update(name)
 }
 
 fn decode(token: &str) -> Option<([u8; HEAD], [u8; MAC])> {

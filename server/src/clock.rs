@@ -90,6 +90,12 @@ pub(crate) fn after(time: Timestamp, duration: Duration) -> Timestamp {
     whole_milliseconds(time.saturating_add(duration).unwrap_or(Timestamp::MAX))
 }
 
+/// `time - duration`, or the first time there is.
+#[must_use]
+pub(crate) fn before(time: Timestamp, duration: Duration) -> Timestamp {
+    whole_milliseconds(time.saturating_sub(duration).unwrap_or(Timestamp::MIN))
+}
+
 /// How long it is from `now` until `due`; zero if that is past.
 #[must_use]
 pub(crate) fn until(now: Timestamp, due: Timestamp) -> Duration {

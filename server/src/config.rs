@@ -27,6 +27,7 @@ mod read;
 mod samples;
 mod secrets;
 pub(crate) mod units;
+mod webhooks;
 
 pub use approval::{ApprovalConfig, NotifyBy};
 pub use connector::ConnectorConfig;
@@ -36,6 +37,7 @@ pub use outbound::OutboundConfig;
 pub use read::{Arguments, DEFAULT_FILE};
 pub use samples::{DeskConfig, DeskDecision, SamplesConfig, SubmitTalkConfig};
 pub use secrets::{LinkKeys, Secret};
+pub use webhooks::WebhooksConfig;
 
 /// Everything about a server that its operator decides.
 ///
@@ -89,6 +91,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// What the server may call by itself.
     pub outbound: OutboundConfig,
+    /// How ends are told to receivers.
+    pub webhooks: WebhooksConfig,
     /// What is logged, and how.
     pub log: LogConfig,
     /// How the connector for Logic Apps and Power Automate presents itself.
@@ -175,6 +179,7 @@ impl Default for Config {
             polling: PollingConfig::default(),
             limits: LimitsConfig::default(),
             outbound: OutboundConfig::default(),
+            webhooks: WebhooksConfig::default(),
             log: LogConfig::default(),
             connector: ConnectorConfig::default(),
             actions_dir: None,

@@ -210,6 +210,13 @@ impl ContentSecret {
             .into()
     }
 
+    /// What a start without a key is recognised by: its caller, its action, where it comes from, and its content.
+    #[must_use]
+    pub fn shield_key(&self, caller: &str, action: &str, origin: &str, content: [u8; 32]) -> [u8; 32] {
+        let parts = [caller.as_bytes(), action.as_bytes(), origin.as_bytes(), &content];
+        self.hash("shield", &parts).finalize().into_bytes().into()
+    }
+
     /// The hash of an event's idempotency key, in the scope of its operation and name.
     #[must_use]
     pub fn event_key(&self, operation: OperationId, name: &str, key: &str) -> [u8; 32] {

@@ -19,6 +19,7 @@ use crate::content::ContentSecret;
 use crate::operations::Operations;
 use crate::retry_after::Bounds;
 use crate::store::StoreError;
+use crate::webhooks::Webhooks;
 
 mod access;
 mod body;
@@ -37,13 +38,16 @@ mod location;
 mod management;
 mod page;
 mod patience;
+mod payload;
 mod prefer;
 mod problem;
 mod problems;
 mod routes;
 mod settings;
+mod shield;
 mod start;
 mod status;
+mod subscriptions;
 #[cfg(test)]
 mod tests;
 mod trigger;
@@ -57,12 +61,14 @@ pub use settings::{ErrorMediaType, HttpLimits, HttpSettings, LONGEST_WAIT};
 use call::Call;
 use front::Front;
 use hold::Holds;
+pub(crate) use payload::present;
 
 /// What handlers work with.
 pub(crate) struct App {
     pub(crate) operations: Operations,
     signer: Arc<Signer>,
-    authenticator: Authenticator,
+    authenticator: Arc<Authenticator>,
+    pub(crate) webhooks: Webhooks,
     content_secret: ContentSecret,
     settings: HttpSettings,
     public_url: Option<String>,
@@ -83,7 +89,8 @@ pub(crate) struct Parts {
     pub(crate) public: SocketAddr,
     pub(crate) operations: Operations,
     pub(crate) signer: Arc<Signer>,
-    pub(crate) authenticator: Authenticator,
+    pub(crate) authenticator: Arc<Authenticator>,
+    pub(crate) webhooks: Webhooks,
     pub(crate) content_secret: ContentSecret,
     pub(crate) settings: HttpSettings,
     /// The OpenAPI document's JSON. It changes with the actions.
@@ -94,8 +101,17 @@ pub(crate) struct Parts {
 impl App {
     /// Puts together what handlers work with.
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { public, operations, signer, authenticator, content_secret, settings, document, metrics } =
-            parts;
+        let Parts {
+            public,
+            operations,
+            signer,
+            authenticator,
+            webhooks,
+            content_secret,
+            settings,
+            document,
+            metrics,
+        } = parts;
         let retry_after = settings.retry_after();
         let limits = &settings.limits;
         let holds = Arc::new(Holds::new(limits.held, limits.held_per_caller));
@@ -106,6 +122,7 @@ impl App {
             operations,
             signer,
             authenticator,
+            webhooks,
             content_secret,
             settings,
             retry_after,

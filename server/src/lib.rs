@@ -20,6 +20,7 @@ mod clock;
 pub mod config;
 pub mod content;
 pub mod declared;
+pub mod delivery;
 mod document;
 mod engine;
 pub mod http;
@@ -33,8 +34,10 @@ mod retry_after;
 pub mod samples;
 mod server;
 pub mod store;
+pub mod subscription;
 pub mod telemetry;
 mod watch;
+mod webhooks;
 
 pub use action::{
     Action, Branch, Choice, Context, EventSettings, Failure, FailureKind, Pace, Question, RetryPolicy,

@@ -69,7 +69,8 @@ impl OperationId {
         Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
     }
 
-    fn accepted_at(self) -> Timestamp {
+    /// The time that it begins with: of its acceptance, or of its parent's.
+    pub(crate) fn accepted_at(self) -> Timestamp {
         let mut millis = [0; 8];
         millis[2..].copy_from_slice(&self.0.as_bytes()[..6]);
         Timestamp::from_millisecond(i64::from_be_bytes(millis)).unwrap_or(Timestamp::UNIX_EPOCH)

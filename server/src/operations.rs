@@ -18,6 +18,7 @@ use crate::store::{
     Accepted, ActiveLimits, Candidate, EventKey, Filter, Found, Idempotency, NewOperation, Place, Signal,
     Signaled, Store, StoreError,
 };
+use crate::subscription::SecretUrl;
 use crate::watch::{Watch, Watchers};
 
 /// How many pages of a feed are looked through for one answer, if nothing in them is let through.
@@ -65,6 +66,8 @@ pub(crate) struct Start {
     pub(crate) tracking_id: Option<Arc<str>>,
     /// The W3C trace context.
     pub(crate) traceparent: Option<Arc<str>>,
+    /// Who is told of the end.
+    pub(crate) callback: Option<SecretUrl>,
 }
 
 /// The answer to a start.
@@ -144,12 +147,12 @@ impl Operations {
         if self.draining.load(Ordering::Relaxed) {
             return Err(StartError::Draining);
         }
-        let Start { caller, input, idempotency, tracking_id, traceparent } = start;
+        let Start { caller, input, idempotency, tracking_id, traceparent, callback } = start;
         let now = self.clock.now();
         let origin = action.origin(OperationId::new(now), caller, self.link_key, now);
         let operation = Operation::accepted(Origin { tracking_id, traceparent, ..origin });
         let limits = self.active_limits(action);
-        let new = NewOperation { operation, input, idempotency, limits };
+        let new = NewOperation { operation, input, idempotency, limits, callback };
         match self.engine.submit(Arc::clone(action), new).await? {
             Accepted::New(operation, _) => Ok(Started::New(operation)),
             Accepted::Replayed(found) => Ok(Started::Replayed(self.as_named_now(found))),

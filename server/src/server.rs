@@ -14,17 +14,19 @@ use crate::action::{Action, Actions, Registered, RegistryError};
 use crate::auth::Authenticator;
 use crate::capability::{BadSecrets, Right, Signer};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ConfigError, ConnectorConfig};
+use crate::config::{Config, ConfigError, ConnectorConfig, WebhooksConfig};
 use crate::content::ContentSecret;
 use crate::declared;
 use crate::document;
 use crate::engine::{Engine, HandlerLimits, Parts};
 use crate::http::{self, App, HttpLimits, HttpSettings, RenderMetrics};
 use crate::operations::{Limits, Operations};
+use crate::outbound::{NoClient, Outbound};
 use crate::store::keys::KeyStore;
 use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::store::{Store, StoreError};
 use crate::watch::Watchers;
+use crate::webhooks::{self, WebhookSettings, Webhooks};
 
 mod reload;
 mod trial;
@@ -60,6 +62,7 @@ pub struct Server {
     document: Arc<ArcSwap<Bytes>>,
     metrics: RenderMetrics,
     clock: Arc<dyn Clock>,
+    outbound: Outbound,
 }
 
 /// Where a server listens. Bound by whoever runs it, so that port 0 and inherited sockets work alike.
@@ -104,6 +107,9 @@ pub enum BuildError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The client for outgoing calls.
+    #[error(transparent)]
+    Outbound(#[from] NoClient),
     /// The keys that sign links.
     #[error("the keys that sign links: {0}")]
     LinkKeys(#[from] BadSecrets),
@@ -153,7 +159,18 @@ impl Server {
         listeners: Listeners,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, actions, reloads, store, signer, content_secret, document, metrics, clock } = self;
+        let Self {
+            config,
+            actions,
+            reloads,
+            store,
+            signer,
+            content_secret,
+            document,
+            metrics,
+            clock,
+            outbound,
+        } = self;
         let public = listeners.public.local_addr()?;
         let settings = http_settings(&config);
         let watchers = Watchers::default();
@@ -170,18 +187,32 @@ impl Server {
         let operations = Operations::new(
             store.clone(),
             engine.clone(),
-            actions,
+            Arc::clone(&actions),
             watchers,
             Arc::clone(&clock),
             operation_limits(&config),
             signer.newest(),
         );
-        let authenticator = Authenticator::new(store.clone(), clock, config.root_key.as_ref());
+        let authenticator =
+            Arc::new(Authenticator::new(store.clone(), Arc::clone(&clock), config.root_key.as_ref()));
+        let webhooks = Webhooks::start(webhooks::Parts {
+            store: store.clone(),
+            subscriptions: store.clone(),
+            actions,
+            authenticator: Arc::clone(&authenticator),
+            clock,
+            outbound,
+            present: http::present(http::own_base(&settings, public)),
+            settings: webhook_settings(&config),
+            link_key: signer.newest(),
+        })
+        .await?;
         let app = Arc::new(App::new(http::Parts {
             public,
             operations,
             signer,
             authenticator,
+            webhooks,
             content_secret,
             settings,
             document: Arc::clone(&document),
@@ -207,6 +238,7 @@ impl Server {
             () = reloads.carry_out(&engine, &document) => {}
         }
         engine.shut_down(config.drain_time).await;
+        app.webhooks.stop();
         store.close().await?;
         Ok(())
     }
@@ -294,6 +326,7 @@ impl ServerBuilder {
         let Self { config, actions, license, metrics, clock, store } = self;
         let reloads = Reloads::new(offer(&config, actions, license));
         let Prepared { registry, document } = reloads.prepare(&config.actions)?;
+        let outbound = Outbound::new(config.outbound.clone())?;
         let options = store.unwrap_or_else(|| SqliteOptions::new(&config.data_dir));
         let store = Arc::new(SqliteStore::open(options)?);
         // The data directory is this process's alone now, so nobody works there.
@@ -316,6 +349,7 @@ impl ServerBuilder {
             document: Arc::new(ArcSwap::from_pointee(document)),
             metrics,
             clock,
+            outbound,
         })
     }
 
@@ -407,6 +441,12 @@ fn handler_limits(config: &Config) -> HandlerLimits {
         status_bytes: size(limits.custom_status),
         journal_entries: size(limits.journal_entries),
     }
+}
+
+fn webhook_settings(config: &Config) -> WebhookSettings {
+    // Without `..`: a new key has to find its place.
+    let WebhooksConfig { pauses, patience, subscriptions } = config.webhooks.clone();
+    WebhookSettings { pauses, patience, most: subscriptions }
 }
 
 fn operation_limits(config: &Config) -> Limits {

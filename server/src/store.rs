@@ -12,12 +12,14 @@ use self::feed::{Feed, FeedPage, FeedPlace};
 use crate::Json;
 use crate::journal::{Entry, Record};
 use crate::operation::{Operation, OperationId, Outcome, Published, State, Tombstone};
+use crate::subscription::SecretUrl;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod feed;
 pub mod keys;
 pub mod sqlite;
+pub mod subscriptions;
 
 /// What a store answers, later.
 pub type Answer<'a, T> = BoxFuture<'a, Result<T, StoreError>>;
@@ -72,7 +74,7 @@ pub trait Store: Send + Sync + 'static {
     fn claim(&self, actions: &[Arc<str>], max: usize) -> Answer<'_, Vec<Claimed>>;
 
     /// Whom to tell after a commit. Hints only: they may be lost or doubled, and come after the change is readable.
-    /// Called once, before anything else.
+    /// Called before anything else; whoever is named hears everything.
     fn listen(&self, listener: Arc<dyn Listener>);
 
     /// Up to `max` operations that `filter` lets through, newest first, from after the place `before`.
@@ -117,6 +119,8 @@ pub struct NewOperation {
     pub idempotency: Option<Idempotency>,
     /// How many operations may be active.
     pub limits: ActiveLimits,
+    /// Who is told of its end.
+    pub callback: Option<SecretUrl>,
 }
 
 /// What decides whether an operation would be accepted, except for its input.
@@ -141,6 +145,9 @@ pub struct Idempotency {
     pub former: Vec<[u8; 32]>,
     /// A keyed hash over the content, its order and spaces ignored.
     pub content: [u8; 32],
+    /// An operation that was accepted before this no longer counts, and gives the key up to a new one. `None`: it counts
+    /// for as long as it is kept.
+    pub since: Option<Timestamp>,
 }
 
 /// How many operations may be accepted and not ended, at most.
@@ -274,6 +281,8 @@ pub trait Listener: Send + Sync + 'static {
     fn signaled(&self, id: OperationId);
     /// Something new falls due at this time.
     fn due(&self, at: Timestamp);
+    /// A callback has become due.
+    fn owed(&self) {}
 }
 
 /// Which operations to list. An absent part lets everything through.

@@ -153,6 +153,7 @@ fn describe() {
         Unit::Seconds,
         "From the acceptance of an operation to its end."
     );
+    describe_counter!("raincheck_deliveries_total", "Attempts to tell somebody of an end, by their outcome.");
     describe_counter!("raincheck_steps_total", "Steps that ended, by their outcome.");
     describe_counter!("raincheck_store_writes_total", "Writes to the store; many share one commit.");
     describe_histogram!(

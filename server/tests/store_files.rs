@@ -66,7 +66,7 @@ fn a_database_of_a_newer_release_is_refused_by_name() {
 
     assert_eq!(
         error.to_string(),
-        "this database was written by a newer raincheck (schema 7; this one knows 3)"
+        "this database was written by a newer raincheck (schema 7; this one knows 4)"
     );
 }
 
@@ -80,7 +80,7 @@ async fn a_database_of_an_older_release_gets_what_it_has_not() {
     store.close().await.unwrap();
     drop(store);
     let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
-    let older = "DROP INDEX operation_feed; ALTER TABLE operation DROP COLUMN place; DROP INDEX operation_child; \
+    let older = "DROP TABLE subscription; DROP TABLE delivery; DROP INDEX operation_feed; ALTER TABLE operation DROP COLUMN place; DROP INDEX operation_child; \
                  PRAGMA user_version = 1";
     database.execute_batch(older).unwrap();
     drop(database);
@@ -110,7 +110,7 @@ async fn what_ended_before_there_was_a_feed_is_not_in_it_and_goes_its_way() {
     store.close().await.unwrap();
     drop(store);
     let database = rusqlite::Connection::open(directory.path().join("raincheck.db")).unwrap();
-    let older = "DROP INDEX operation_feed; ALTER TABLE operation DROP COLUMN place; PRAGMA user_version = 2";
+    let older = "DROP TABLE subscription; DROP TABLE delivery; DROP INDEX operation_feed; ALTER TABLE operation DROP COLUMN place; PRAGMA user_version = 2";
     database.execute_batch(older).unwrap();
     drop(database);
 
@@ -206,6 +206,7 @@ fn new() -> NewOperation {
         }),
         input: Json::of("input").unwrap(),
         idempotency: None,
+        callback: None,
         limits: ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX },
     }
 }

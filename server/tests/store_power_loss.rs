@@ -188,7 +188,8 @@ fn new() -> NewOperation {
     NewOperation {
         operation,
         input: text("input"),
-        idempotency: Some(Idempotency { key, former: Vec::new(), content: key }),
+        idempotency: Some(Idempotency { key, former: Vec::new(), content: key, since: None }),
+        callback: None,
         limits: ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX },
     }
 }

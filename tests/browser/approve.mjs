@@ -27,8 +27,7 @@ try {
   await show("asked", await page.goto(approve));
   // By name, as one who does not see the page would find it; and by keyboard.
   await page.getByRole("button", { name: "Approve" }).focus();
-  const [answer] = await Promise.all([page.waitForResponse((answer) => answer.request().method() === "POST"), page.keyboard.press("Enter")]);
-  await page.waitForLoadState();
+  const [answer] = await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await show("chosen", answer);
   await show("again", await page.goto(reject));
   await show("stranger", await page.goto(approve.replace("token=", "token=x")));

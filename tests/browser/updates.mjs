@@ -17,7 +17,8 @@ try {
       new Promise((stopped) => {
         const [source, views] = [new EventSource(stream), []];
         source.addEventListener("status", (event) => views.push(JSON.parse(event.data)));
-        source.addEventListener("status", () => fetch(link, { method: "POST", body: '{"approved":true}' }), { once: true });
+        const decision = { method: "POST", headers: { "content-type": "application/json" }, body: '{"approved":true}' };
+        source.addEventListener("status", () => fetch(link, decision), { once: true });
         source.addEventListener("error", () => source.readyState === EventSource.CLOSED && stopped(views));
       }),
     [stream, link],

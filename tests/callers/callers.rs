@@ -5,16 +5,19 @@
 //! mark that the row has: [D] documented, [S] read in source, [U] reported by users, [I] inferred, [?] unknown. Where it
 //! is unknown what an engine does, both ways are there to be tried.
 //!
-//! Reading order: [`engine`] (an action that starts, polls and ends), [`trigger`] (what starts a workflow), [`retries`] (which answers are asked for again),
-//! [`stripped`] (which headers do not get through), [`gateway`] (what stands between an engine and a connector's API).
+//! Reading order: [`engine`] (an action that starts, polls and ends), [`trigger`] (what starts a workflow), [`webhook`] (a
+//! trigger and an action that are called back), [`retries`] (which answers are asked for again), [`stripped`] (which
+//! headers do not get through), [`gateway`] (what stands between an engine and a connector's API).
 
 mod engine;
 mod gateway;
 mod retries;
 mod stripped;
 mod trigger;
+mod webhook;
 
 pub(crate) use engine::{Call, End, Engine, PollsWith, REQUEST_LIMIT};
 pub(crate) use gateway::Gateway;
 pub(crate) use retries::RetryPolicy;
 pub(crate) use trigger::{Recurrence, Trigger};
+pub(crate) use webhook::Webhook;

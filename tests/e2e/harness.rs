@@ -9,9 +9,11 @@
 mod answer;
 mod chance;
 mod process;
+mod receiver;
 mod server;
 
 pub(crate) use answer::Answer;
 pub(crate) use chance::{chances, long, seed, skip};
 pub(crate) use process::{Launch, ServerProcess, binary};
+pub(crate) use receiver::{Reaction, Received, Receiver};
 pub(crate) use server::{PATIENCE, Setup, TestServer};

@@ -64,7 +64,7 @@ async fn no_failures(with_key: bool) {
     for phase in ["Examples", "Coverage", "Fuzzing", "Stateful"] {
         assert!(text.contains(&format!("✅ {phase}")), "{phase}: {text}");
     }
-    let refused = text.contains("Authentication failed: 16 operations returned only 401/403");
+    let refused = text.contains("Authentication failed: 20 operations returned only 401/403");
     assert_eq!(refused, !with_key, "{text}");
 }
 

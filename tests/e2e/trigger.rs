@@ -1,5 +1,6 @@
 //! Triggers: a workflow starts for everything that ends, once, whoever asks and whatever happens in between.
 
+mod consumers;
 mod followers;
 
 use std::fmt::Write as _;

@@ -1,6 +1,8 @@
 //! The status on each change, as server-sent events, to many readers at once.
 
 use futures_util::future::join_all;
+use raincheck::Operation;
+use raincheck_server::{Action, Context, EventSettings, Failure, Settings};
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -78,4 +80,58 @@ async fn a_server_that_stops_lets_its_readers_go() {
 
     let rest = async { while stream.next().await.is_some() {} };
     tokio::join!(server.stop(), rest);
+}
+
+/// Waits for a word, and asks to be polled every ten minutes.
+struct Patient;
+
+impl Action for Patient {
+    const NAME: &'static str = "patient";
+    type Input = ();
+    type Output = String;
+    type Status = String;
+
+    fn settings(&self) -> Settings {
+        Settings::new("Waits for a word").event(EventSettings::new::<String>("word").many()).pace(600)
+    }
+
+    async fn run(&self, cx: &mut Context<String>, (): ()) -> Result<String, Failure> {
+        loop {
+            match cx.event::<String>("word", None).await? {
+                Some(word) if word == "enough" => return Ok(word),
+                Some(word) => cx.custom_status(word),
+                None => {}
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_sdk_hears_of_each_change_long_before_it_would_poll() {
+    let server = Setup::new()
+        .config(|config| config.polling.longest_wait = std::time::Duration::ZERO)
+        .builder(|builder| builder.action(Patient))
+        .start()
+        .await;
+    let mut operation: Operation<String> = server.client().start("patient", &()).await.expect("a start");
+    let event = format!("/v1/actions/patient/operations/{}/events/word", operation.id().expect("an id"));
+
+    let mut words = ["one", "two", "enough"].into_iter();
+    let mut said = None;
+    let mut updates = operation.updates();
+    let listening = async {
+        while let Some(view) = updates.next().await {
+            // Each word is said once the one before was heard.
+            if view.expect("a status").custom_status == said
+                && let Some(word) = words.next()
+            {
+                assert_eq!(server.post(&event, json!(word)).await.status, 202);
+                said = Some(json!(word));
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, listening).await.expect("it is heard in time");
+
+    assert_eq!(words.next(), None);
+    assert_eq!(operation.await.expect("an output"), "enough");
 }

@@ -34,5 +34,9 @@ def valid_input_is_never_called_invalid(ctx, response, case):
     meta = case.meta
     if meta is None or not meta.generation.mode.is_positive or response.status_code != 422:
         return
-    code = response.json().get("code")
+    problem = response.json()
+    # Where the server lets itself be sent is no matter of shape: a good URL may still lead inside.
+    if [error.get("pointer") for error in problem.get("errors", [])] == ["/url"]:
+        return
+    code = problem.get("code")
     assert code != "invalid-input", f"valid data was called invalid: {response.text}"

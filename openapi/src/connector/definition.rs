@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-use super::{ConnectorSettings, Triggers, schemas, words};
-use crate::convert::swagger_2_0;
+use super::{ConnectorSettings, Triggers, schemas, webhook, words};
+use crate::convert::swagger_with_all_definitions;
 use crate::document::ActionDescription;
 use crate::paths;
 
@@ -24,7 +24,8 @@ pub(super) fn definition(
     document: &Value,
     actions: &[ActionDescription],
 ) -> Value {
-    let mut swagger = swagger_2_0(document);
+    // What a flow is told of is in callbacks only.
+    let mut swagger = swagger_with_all_definitions(document);
     if let Some(problem) =
         swagger.pointer_mut("/definitions/Problem/properties").and_then(Value::as_object_mut)
     {
@@ -48,6 +49,9 @@ pub(super) fn definition(
             let trigger = from.trigger(&swagger["paths"][&finished]["get"], settings.triggers, &mut used);
             all_paths.insert(finished, json!({"get": trigger}));
         }
+    }
+    if settings.triggers != Triggers::None {
+        all_paths.extend(webhook::paths(actions, &mut used));
     }
     let none = Map::new();
     let definitions = schemas::definitions(swagger["definitions"].as_object().unwrap_or(&none), used);

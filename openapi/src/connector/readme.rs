@@ -46,5 +46,6 @@ pub(super) fn readme(settings: &ConnectorSettings, definition: &Value) -> String
 
 fn operations(definition: &Value) -> impl Iterator<Item = &Value> {
     let paths = definition["paths"].as_object().into_iter().flatten();
-    paths.flat_map(|(_, item)| item.as_object().into_iter().flatten()).map(|(_, operation)| operation)
+    let members = paths.flat_map(|(_, item)| item.as_object().into_iter().flatten());
+    members.filter(|(name, _)| !name.starts_with("x-")).map(|(_, operation)| operation)
 }

@@ -95,8 +95,13 @@ pub fn broken(definition: &Value, properties: &Value) -> Vec<String> {
     rules.hold("host", host(&text(&definition["host"])));
     rules.must("basePath", text(&definition["basePath"]).starts_with('/'), "must begin with a slash");
     for (path, item) in definition["paths"].as_object().into_iter().flatten() {
-        for (method, operation) in item.as_object().into_iter().flatten() {
+        let (extensions, operations): (Vec<_>, Vec<_>) =
+            item.as_object().into_iter().flatten().partition(|(name, _)| name.starts_with("x-"));
+        for (method, operation) in operations {
             rules.operation(path, method, operation);
+        }
+        for (name, extension) in extensions {
+            rules.schema(&format!("{name} {path}"), &extension["schema"]);
         }
     }
     for (name, schema) in definition["definitions"].as_object().into_iter().flatten() {
@@ -170,17 +175,22 @@ impl Rules {
             self.parameter(&place, parameter);
         }
         let responses = operation["responses"].as_object();
-        let explicit = responses.is_some_and(|all| all.contains_key("200") && !all.contains_key("default"));
-        self.must(&place, explicit, "answers must be explicit, with 200 among them");
+        let good = ["200", "201", "204"];
+        let explicit = responses.is_some_and(|all| {
+            good.iter().any(|status| all.contains_key(*status)) && !all.contains_key("default")
+        });
+        self.must(&place, explicit, "answers must be explicit, with a good one among them");
         for (status, answer) in responses.into_iter().flatten() {
             let place = format!("{place}, {status}");
-            self.must(&place, answer.get("schema").is_some(), "an answer needs a schema");
+            let empty = status == "204";
+            self.must(&place, empty || answer.get("schema").is_some(), "an answer needs a schema");
             self.description(&place, answer["description"].as_str().unwrap_or_default());
             self.schema(&place, &answer["schema"]);
         }
     }
 
-    /// A polling trigger: its words, the shape of what it tells, and the headers that lead to the next poll.
+    /// A trigger: its words, the shape of what it tells, and the headers that lead to the next poll, or to the end of what it
+    /// has subscribed to.
     fn trigger(&mut self, place: &str, kind: &Value, operation: &Value) {
         let begins =
             |word: &str, with: &str| operation[word].as_str().is_some_and(|text| text.starts_with(with));
@@ -195,6 +205,10 @@ impl Rules {
         let is_list = operation["responses"]["200"]["schema"]["type"] == "array";
         let fits = matches!((kind.as_str(), is_list), (Some("batch"), true) | (Some("single"), false));
         self.must(place, fits, "x-ms-trigger is \"batch\" for a list and \"single\" for one object");
+        if let Some(subscribed) = operation["responses"].get("201") {
+            let leads = subscribed["headers"]["Location"].is_object();
+            return self.must(place, leads, "a trigger that subscribes declares Location for 201");
+        }
         for status in ["200", "202"] {
             let headers = &operation["responses"][status]["headers"];
             let lead = headers["Location"].is_object() && headers["Retry-After"].is_object();

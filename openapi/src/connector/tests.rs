@@ -79,7 +79,9 @@ fn an_action_is_one_step_to_see_one_path_for_polls_and_one_trigger() {
     let definition = definition();
 
     let paths = definition["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 3);
+    let of_action = paths.keys().filter(|path| path.starts_with("/v1/actions/file-folder"));
+    assert_eq!(of_action.count(), 2);
+    assert_eq!(paths.len(), 5, "and the trigger that subscribes");
     assert_eq!(start(&definition)["operationId"], "StartFileFolder");
     assert_eq!(start(&definition)["x-ms-visibility"], "important");
     assert_eq!(status(&definition)["operationId"], "GetFileFolder");
@@ -243,7 +245,7 @@ fn a_base_path_is_kept_where_the_host_is_replaced() {
 #[test]
 fn as_many_actions_fit_as_microsoft_takes_operations_and_one_more_does_not() {
     for (triggers, most, operations, hint) in [
-        (Triggers::Batch, 85, 258, "leave the triggers out (`triggers = \"none\"`)"),
+        (Triggers::Batch, 84, 257, "leave the triggers out (`triggers = \"none\"`)"),
         (Triggers::None, 128, 258, "each action needs two"),
     ] {
         let settings = ConnectorSettings { triggers, ..ConnectorSettings::default() };
@@ -345,4 +347,30 @@ fn the_checker_finds_each_broken_rule() {
         let broken = rules::broken(&bad, &properties);
         assert!(broken.iter().any(|what| what.contains(rule)), "{pointer}, {rule}: {broken:?}");
     }
+}
+
+#[test]
+fn a_flow_subscribes_with_its_callback_url_and_ends_what_it_has_made() {
+    let definition = definition();
+
+    let item = &definition["paths"]["/v1/subscriptions"];
+    let told = &item["x-ms-notification-content"]["schema"];
+    assert_eq!(told["$ref"], "#/definitions/OperationStatus");
+    assert_eq!(definition["definitions"]["OperationStatus"]["properties"]["status"]["type"], "string");
+    let trigger = &item["post"];
+    assert_eq!(
+        (&trigger["x-ms-trigger"], &trigger["x-ms-visibility"]),
+        (&json!("single"), &json!("important"))
+    );
+    let members = &parameter(trigger, "body")["schema"]["properties"];
+    assert_eq!(members["url"]["x-ms-notification-url"], true);
+    assert_eq!(members["url"]["x-ms-visibility"], "internal");
+    assert_eq!(members["action"]["enum"], json!(["file-folder"]));
+    assert!(trigger["responses"]["201"]["headers"]["Location"].is_object());
+    let end = &definition["paths"]["/v1/subscriptions/{id}"]["delete"];
+    assert_eq!(
+        (&end["x-ms-visibility"], &parameter(end, "token")["required"]),
+        (&json!("internal"), &json!(false))
+    );
+    assert_eq!(file("apiProperties.json")["properties"]["capabilities"], json!(["actions", "triggers"]));
 }

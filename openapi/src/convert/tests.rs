@@ -181,6 +181,33 @@ fn links_are_dropped_from_2_0_only() {
 }
 
 #[test]
+fn callbacks_and_what_only_they_use_are_dropped_from_2_0_only() {
+    let body = |name: &str| {
+        let schema = json!({"$ref": format!("#/components/schemas/{name}")});
+        json!({"content": {"application/json": {"schema": schema}}})
+    };
+    let mut document = with_operation(json!({
+        "requestBody": body("Shared"),
+        "callbacks": {"told": {"{$request.body#/url}": {"post": {"requestBody": body("Event"), "responses": {}}}}},
+        "responses": {},
+    }));
+    document["components"]["schemas"] = json!({
+        "Event": {"type": "object", "properties": {
+            "data": {"$ref": "#/components/schemas/Data"}, "shared": {"$ref": "#/components/schemas/Shared"},
+        }},
+        "Data": {"type": "string"}, "Shared": {"type": "string"}, "Alone": {"type": "string"},
+    });
+
+    let (newer, older) = (openapi_3_0(&document), swagger_2_0(&document));
+
+    let names = |all: &Value| all.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert!(newer["paths"]["/it"]["post"].get("callbacks").is_some());
+    assert_eq!(names(&newer["components"]["schemas"]), ["Alone", "Data", "Event", "Shared"]);
+    assert!(older["paths"]["/it"]["post"].get("callbacks").is_none());
+    assert_eq!(names(&older["definitions"]), ["Alone", "Shared"]);
+}
+
+#[test]
 fn a_request_body_is_a_parameter() {
     let operation = operation_in_2_0(json!({
         "requestBody": {"required": true, "content": {"application/json": {

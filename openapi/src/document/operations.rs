@@ -11,6 +11,7 @@ use super::parameters::{
 };
 use super::responses::{self, Responses};
 use super::schemas::{ActionSchemas, REFERENCE, reference};
+use super::subscriptions::{callback, callback_parameter};
 use super::{ActionDescription, DocumentSettings};
 use crate::ProblemCode as P;
 use crate::paths;
@@ -84,6 +85,25 @@ impl<'a> Operations<'a> {
         }
     }
 
+    /// Adds a path.
+    pub(super) fn add(&mut self, path: &str, item: Value) {
+        self.paths.insert(path.to_owned(), item);
+    }
+
+    pub(super) fn operation_id(&mut self, wanted: &str) -> String {
+        self.names.operation_id(wanted.to_owned())
+    }
+
+    pub(super) fn media_type(&self) -> &str {
+        &self.settings.error_media_type
+    }
+
+    /// The base of the URLs in examples.
+    pub(super) fn base(&self) -> &str {
+        let base = self.settings.server_url.as_deref().unwrap_or("https://raincheck.example.org");
+        base.trim_end_matches('/')
+    }
+
     /// The paths, and the security schemes that they use.
     pub(super) fn finish(self) -> (Map<String, Value>, Map<String, Value>) {
         let schemes = self.schemes.into_iter().map(|name| (name.to_owned(), scheme(name))).collect();
@@ -94,7 +114,8 @@ impl<'a> Operations<'a> {
         let media_type = &self.settings.error_media_type;
         let summary =
             if action.summary.is_empty() { format!("Start {}", action.name) } else { action.summary.clone() };
-        let mut parameters = vec![self.prefer("until the operation has ended"), idempotency_key()];
+        let mut parameters =
+            vec![self.prefer("until the operation has ended"), idempotency_key(), callback_parameter()];
         if !action.caller_links.is_empty() {
             parameters.push(json!({
                 "name": "links", "in": "query", "required": false, "style": "form", "explode": false,
@@ -142,6 +163,7 @@ impl<'a> Operations<'a> {
         responses.problems(&[
             P::MalformedJson,
             P::InvalidIdempotencyKey,
+            P::InvalidCallbackUrl,
             P::Unauthenticated,
             P::Forbidden,
             P::RequestTimeout,
@@ -171,6 +193,7 @@ impl<'a> Operations<'a> {
             "x-ms-long-running-operation": true,
         });
         operation["responses"] = responses.finish(media_type).into();
+        operation["callbacks"] = callback(&schemas.view);
         operation
     }
 
@@ -285,10 +308,6 @@ impl<'a> Operations<'a> {
 
     pub(super) fn headers(&self, action: &ActionDescription, required: &[&str], optional: &[&str]) -> Value {
         responses::headers(self.base(), action, required, optional)
-    }
-
-    fn base(&self) -> &str {
-        self.settings.server_url.as_deref().unwrap_or("https://raincheck.example.org").trim_end_matches('/')
     }
 
     fn prefer(&self, until: &str) -> Value {

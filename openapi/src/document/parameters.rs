@@ -10,6 +10,7 @@ pub(super) const KEY_HEADER: &str = "apiKeyHeader";
 pub(super) const STATUS_LINK: &str = "statusLink";
 pub(super) const CANCEL_LINK: &str = "cancelLink";
 pub(super) const EVENT_LINK: &str = "eventLink";
+pub(super) const UNSUBSCRIBE_LINK: &str = "unsubscribeLink";
 pub(super) const TRIGGER_LINK: &str = "triggerLink";
 
 pub(super) fn scheme(name: &str) -> Value {
@@ -23,6 +24,7 @@ pub(super) fn scheme(name: &str) -> Value {
         STATUS_LINK => link("A status URL: reads the status of one operation, and nothing else."),
         CANCEL_LINK => link("A cancel link: cancels one operation, and nothing else."),
         EVENT_LINK => link("An event link: sends one kind of event to one operation, and nothing else."),
+        UNSUBSCRIBE_LINK => link("The link of a subscription: ends it, and nothing else."),
         TRIGGER_LINK => {
             link("The `Location` of a trigger: follows what ends of one action, and nothing else.")
         }

@@ -192,7 +192,7 @@ fn retry_after(required: bool, seconds: u32) -> (String, Value) {
     ("Retry-After".to_owned(), header)
 }
 
-fn request_id() -> (String, Value) {
+pub(super) fn request_id() -> (String, Value) {
     let header = json!({
         "description": "The id under which the server's log knows this request.",
         "required": true,

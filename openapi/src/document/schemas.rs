@@ -8,6 +8,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::names::{Names, unique};
 use super::{ActionDescription, DocumentError};
+use crate::subscription::{EndEvent, NewSecret, NewSubscription, SubscriptionView};
 use crate::{OperationReference, Problem, StatusView};
 
 const PREFIX: &str = "#/components/schemas/";
@@ -15,6 +16,19 @@ const PREFIX: &str = "#/components/schemas/";
 /// The contract's own components.
 pub(super) const PROBLEM: &str = "Problem";
 pub(super) const REFERENCE: &str = "OperationReference";
+pub(super) const STATUS_VIEW: &str = "OperationStatus";
+pub(super) const NEW_SUBSCRIPTION: &str = "NewSubscription";
+pub(super) const SUBSCRIPTION: &str = "Subscription";
+pub(super) const NEW_SECRET: &str = "NewSecret";
+pub(super) const END_EVENT: &str = "EndEvent";
+
+/// Those that every document has.
+const ALWAYS: [&str; 7] =
+    [PROBLEM, REFERENCE, STATUS_VIEW, NEW_SUBSCRIPTION, SUBSCRIPTION, NEW_SECRET, END_EVENT];
+
+/// What a signing secret looks like: `whsec_` and base64 of 24 to 64 bytes.
+const SECRET: &str = "^whsec_([A-Za-z0-9+/]{4}){8,20}([A-Za-z0-9+/]{4}([A-Za-z0-9+/]{2}==)?|[A-Za-z0-9+/]{3}=\
+                      |[A-Za-z0-9+/]{2}==)?$";
 const ENDED: &str = "EndedOperation";
 
 /// All schemas of a document.
@@ -47,6 +61,10 @@ struct Own {
 impl Schemas {
     pub(super) fn new(actions: &[&ActionDescription], names: &Names) -> Result<Self, DocumentError> {
         let mut components = contract();
+        if !actions.is_empty() {
+            let names: Vec<_> = actions.iter().map(|action| &action.name).collect();
+            components[NEW_SUBSCRIPTION]["properties"]["action"]["enum"] = json!(names);
+        }
         let mut taken: BTreeSet<String> = components.keys().cloned().collect();
         let generated = |action: &ActionDescription| {
             let prefix = names.pascal(&action.name);
@@ -109,7 +127,7 @@ impl Schemas {
 
     /// The components that anything refers to.
     pub(super) fn finish(self) -> Map<String, Value> {
-        let mut used = BTreeSet::from([PROBLEM.to_owned(), REFERENCE.to_owned()]);
+        let mut used = BTreeSet::from(ALWAYS.map(str::to_owned));
         for schemas in self.actions.values() {
             let ActionSchemas { input, view, accepted, events } = schemas;
             for schema in [input, view, accepted].into_iter().chain(events) {
@@ -221,6 +239,8 @@ fn contract() -> Map<String, Value> {
     StatusView::<Value, Value>::schemas(&mut schemas);
     Problem::<Value>::schemas(&mut schemas);
     OperationReference::schemas(&mut schemas);
+    NewSubscription::schemas(&mut schemas);
+    SubscriptionView::schemas(&mut schemas);
     let mut components: Map<_, _> =
         schemas.into_iter().map(|(name, schema)| (name, as_json(&schema))).collect();
     // The word for statuses of later servers: clients need it, no server sends it.
@@ -228,6 +248,17 @@ fn contract() -> Map<String, Value> {
         words.retain(|word| word != "Unknown");
     }
     components.insert(REFERENCE.into(), as_json(&OperationReference::schema()));
+    components.insert(STATUS_VIEW.into(), status_view(&json!({}), &json!({})));
+    for (name, mut schema) in
+        [(NEW_SUBSCRIPTION, as_json(&NewSubscription::schema())), (NEW_SECRET, as_json(&NewSecret::schema()))]
+    {
+        schema["properties"]["secret"]["pattern"] = json!(SECRET);
+        components.insert(name.into(), schema);
+    }
+    components.insert(SUBSCRIPTION.into(), as_json(&SubscriptionView::schema()));
+    let mut event = as_json(&EndEvent::schema());
+    event["properties"]["data"] = reference(STATUS_VIEW);
+    components.insert(END_EVENT.into(), event);
     components.insert(ENDED.into(), ended());
     components.insert(PROBLEM.into(), problem());
     components

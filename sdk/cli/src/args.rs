@@ -11,11 +11,13 @@ Exit codes: 0 succeeded, 1 failed or canceled, 2 wrong usage, 3 timed out, 4 ser
 
 mod access;
 mod follow;
+mod listen;
 mod pages;
 mod parse;
 mod poll;
 mod server;
 mod start;
+mod watch;
 
 use clap::{Parser, Subcommand};
 
@@ -23,10 +25,12 @@ use crate::ops::OpsCommand;
 
 pub(crate) use access::{Access, Secret};
 pub(crate) use follow::{Target, Wait};
+pub(crate) use listen::Listen;
 pub(crate) use pages::{Completions, Man};
 pub(crate) use poll::Poll;
 pub(crate) use server::{OpsArgs, Server};
 pub(crate) use start::Start;
+pub(crate) use watch::{Ends, Watch};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,6 +39,7 @@ Examples:
   raincheck wait 'http://127.0.0.1:8080/v1/actions/…'    waits for the output
   raincheck poll POST https://api.example/reports --body report.json
                                                          any other API that answers 202
+  raincheck watch submit-talk                            whatever ends, as it ends
   raincheck ops list --status Running                    for operators
 
 Each command has more of them: raincheck help start
@@ -54,6 +59,7 @@ Environment:
   RAINCHECK_URL        instead of --url
   RAINCHECK_API_KEY    instead of --api-key
   RAINCHECK_ADMIN_URL  instead of --admin-url of 'ops'
+  RAINCHECK_WEBHOOK_SECRET  instead of --secret of 'listen'
   HTTPS_PROXY, HTTP_PROXY, NO_PROXY  as usual";
 
 /// Start, watch and cancel asynchronous HTTP operations
@@ -104,6 +110,10 @@ Examples:
   raincheck cancel 'http://127.0.0.1:8080/v1/actions/countdown/operations/0198f3a0-…?token=…'
   raincheck cancel \"$URL\" && raincheck wait \"$URL\""))]
     Cancel(Target),
+    /// Print every operation of an action that ends, as it ends
+    Watch(Watch),
+    /// Pass every operation of an action that ends on to a URL, as a webhook would be sent
+    Listen(Listen),
     /// Send a request to any API, follow the operation that it starts, and print the result
     Poll(Box<Poll>),
     /// See and steer every operation of a server, on its management listener

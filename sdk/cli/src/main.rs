@@ -1,14 +1,18 @@
 //! `raincheck`: starts, watches and cancels asynchronous HTTP operations from the command line.
 //!
-//! Reading order: [`args`] (what can be typed), [`start`], [`follow`], [`poll`] and [`ops`] (what it does),
-//! [`watch`], [`several`] and [`resume`] (how it goes on until the end), [`progress`] and [`table`] (what
-//! people see), [`reply`] and [`exit`] (what scripts see).
+//! Reading order: [`args`] (what can be typed), [`start`], [`follow`], [`poll`], [`ends`], [`listen`] and
+//! [`ops`] (what it does), [`watch`], [`several`], [`resume`] and [`feed`] (how it goes on until the end),
+//! [`progress`] and
+//! [`table`] (what people see), [`reply`] and [`exit`] (what scripts see).
 
 mod access;
 mod args;
+mod ends;
 mod exit;
+mod feed;
 mod follow;
 mod input;
+mod listen;
 mod ops;
 mod pages;
 mod poll;
@@ -39,6 +43,8 @@ async fn main() -> ExitCode {
         Command::Status(command) => follow::status(&args.server, &command, json).await,
         Command::Wait(command) => follow::wait(&args.server, &command, json).await,
         Command::Cancel(command) => follow::cancel(&args.server, &command, json).await,
+        Command::Watch(command) => ends::run(&args.server, &command, json).await,
+        Command::Listen(command) => listen::run(&args.server, &command, json).await,
         Command::Poll(command) => Ok(poll::run(&args.server, &command, json).await),
         Command::Ops(command) => ops::run(&args.server, command, json).await,
         Command::Completions(command) => Ok(pages::completions(&command)),

@@ -5,7 +5,7 @@
 //! of them have ended. Between the sending of a start and its answer there is no token yet; for that time a
 //! second file, `FILE.starting`, has the idempotency keys, so that a start can be repeated with the same one.
 
-mod file;
+pub(crate) mod file;
 
 use std::cell::{Cell, RefCell};
 use std::path::{Path, PathBuf};

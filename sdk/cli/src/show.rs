@@ -17,6 +17,14 @@ pub(crate) fn compact(value: &impl Serialize) {
     line(&serde_json::to_string(value).expect("JSON values and views always serialize"));
 }
 
+/// Prints one line, for whoever must know whether somebody reads it.
+///
+/// # Errors
+/// If nobody does any more.
+pub(crate) fn checked(text: &str) -> std::io::Result<()> {
+    writeln!(std::io::stdout(), "{}", text.trim_end())
+}
+
 /// Prints what is no JSON as it came, except to a terminal, which it could steer.
 pub(crate) fn raw(bytes: &[u8]) {
     let mut stdout = std::io::stdout();

@@ -1,6 +1,7 @@
 //! The client without an async runtime, against a server that has one of its own.
 
-use raincheck::{Status, blocking};
+use raincheck::{Status, StatusView, blocking};
+use serde_json::Value;
 use tokio::runtime::Runtime;
 use wiremock::MockServer;
 
@@ -39,6 +40,22 @@ fn updates_are_an_iterator_and_a_token_goes_on() {
 
     assert_eq!(seen, [Status::Running, Status::Running, Status::Succeeded]);
     assert_eq!(attached.wait().unwrap(), 7);
+}
+
+#[test]
+fn a_trigger_is_an_iterator_and_its_state_goes_on() {
+    let (runtime, server, client) = serve(vec![succeeded(7)]);
+    let wish = builder(server.uri()).build().unwrap().finished::<u32>("countdown");
+    let feed = runtime.block_on(crate::trigger::Feed::at(&server));
+    let mut ends = client.finished(wish).unwrap();
+    ["a", "b", "c"].iter().for_each(|id| feed.end(id));
+
+    let first = ends.next().unwrap().unwrap();
+    let attached = client.attach_trigger::<StatusView<Value, u32>>(first.state().clone());
+    let rest: Vec<String> = attached.take(2).map(|end| end.unwrap().read().unwrap().id).collect();
+
+    assert_eq!((first.read().unwrap().output, rest), (Some(7), vec!["b".to_owned(), "c".to_owned()]));
+    assert!(ends.poll().unwrap().is_some());
 }
 
 #[test]

@@ -20,5 +20,8 @@ mod request;
 mod resume;
 mod secrets;
 mod start;
+mod stream;
+mod subscription;
 mod support;
 mod test_kit;
+mod trigger;

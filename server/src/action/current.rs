@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, Guard};
 use super::{Registered, Registry};
 
 /// The actions as they are now. Reading them costs no lock: every poll does.
+#[derive(Default)]
 pub(crate) struct Actions(ArcSwap<Registry>);
 
 impl Actions {

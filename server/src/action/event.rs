@@ -80,9 +80,9 @@ impl fmt::Debug for EventCheck {
 }
 
 #[derive(Clone)]
-struct Ask(Arc<Asks>);
+struct Ask(Arc<AskFn>);
 
-type Asks = dyn Fn(&Json) -> Option<Question> + Send + Sync;
+type AskFn = dyn Fn(&Json) -> Option<Question> + Send + Sync;
 
 impl fmt::Debug for Ask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -85,6 +85,8 @@ pub enum RegistryError {
     },
 }
 
+/// Long enough for every repetition of a lost request.
+const LONGEST_SHIELD: Duration = Duration::from_secs(3600);
 const LONGEST_DEADLINE: Duration = Duration::from_secs(90 * 24 * 3600);
 
 impl Registry {
@@ -193,6 +195,13 @@ pub(crate) fn check(action: &Registered, shortest_retention: Duration) -> Result
         if !known {
             return Err(RegistryError::Link { action: name(), right: right.clone() });
         }
+    }
+    if settings
+        .duplicate_shield
+        .is_some_and(|shield| shield.window > LONGEST_SHIELD || shield.window.is_zero())
+    {
+        let (what, allowed) = ("duplicate shield", "at most an hour: what comes later is meant");
+        return Err(RegistryError::Duration { action: name(), what, allowed });
     }
     if settings.deadline.is_zero() || settings.deadline > LONGEST_DEADLINE {
         return Err(RegistryError::Duration { action: name(), what: "deadline", allowed: "at most 90 days" });

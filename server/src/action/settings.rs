@@ -53,10 +53,21 @@ pub struct Settings {
     pub callers: Vec<String>,
     /// How long a running step may go on after a cancel.
     pub cancel_grace: Duration,
+    /// Whether equal starts without an idempotency key are one.
+    pub duplicate_shield: Option<Shield>,
     /// An example input for documents.
     pub example: Option<serde_json::Value>,
     /// An example output for documents.
     pub output_example: Option<serde_json::Value>,
+}
+
+/// When equal starts without an idempotency key are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shield {
+    /// For how long after the first one.
+    pub window: Duration,
+    /// Also those that do not tell which run of a workflow they belong to.
+    pub of_everyone: bool,
 }
 
 /// What Retry-After says while an operation runs: a fixed pace with a little jitter.
@@ -87,6 +98,7 @@ impl Default for Settings {
             caller_links: Vec::new(),
             callers: Vec::new(),
             cancel_grace: Duration::from_secs(10),
+            duplicate_shield: None,
             example: None,
             output_example: None,
         }
@@ -208,6 +220,26 @@ impl Settings {
     #[must_use]
     pub const fn cancel_grace(mut self, grace: Duration) -> Self {
         self.cancel_grace = grace;
+        self
+    }
+
+    /// Takes equal starts without an `Idempotency-Key` for one that was sent again: from one action of one run of a
+    /// workflow, as Logic Apps tells in its headers, by one caller, with an equal body, within `window` of the first. They
+    /// are answered as a repetition: the first operation, and `Idempotent-Replayed: true`.
+    ///
+    /// A loop that starts the same work with equal bodies within the window starts it once. So this is for actions whose
+    /// input says which piece of work it is; a key says it better.
+    #[must_use]
+    pub const fn duplicate_shield(mut self, window: Duration) -> Self {
+        self.duplicate_shield = Some(Shield { window, of_everyone: false });
+        self
+    }
+
+    /// The same for starts that do not tell a run either: two equal bodies of one caller within `window` are one start,
+    /// whoever sends them.
+    #[must_use]
+    pub const fn duplicate_shield_of_everyone(mut self, window: Duration) -> Self {
+        self.duplicate_shield = Some(Shield { window, of_everyone: true });
         self
     }
 

@@ -123,3 +123,20 @@ proptest! {
         prop_assert_eq!(signer(&[1]).verify(&token, id, &right, second(0)), Verdict::NotGranted);
     }
 }
+
+#[test]
+fn the_link_that_ends_a_subscription_does_nothing_else() {
+    let signer = signer(&[1]);
+    let subscription = SubscriptionId::from_bytes([7; 16]);
+    let token = signer.sign_unsubscribe(1, subscription);
+
+    let verify = |id| signer.verify_unsubscribe(token.reveal(), SubscriptionId::from_bytes(id), second(1));
+    assert_eq!(verify([7; 16]), Verdict::Granted);
+    assert_eq!(verify([8; 16]), Verdict::NotGranted);
+    for right in [Right::Status, Right::Cancel, Right::Event(String::new())] {
+        let id = OperationId::from_bytes([7; 16]);
+        assert_eq!(signer.verify(token.reveal(), id, &right, second(1)), Verdict::NotGranted);
+        let other = signer.sign_parts(1, id, &right, second(1_000));
+        assert_eq!(signer.verify_unsubscribe(other.reveal(), subscription, second(1)), Verdict::NotGranted);
+    }
+}

@@ -43,6 +43,7 @@ impl Config {
         mistakes.extend(self.times().into_iter().filter_map(range));
         mistakes.extend(self.limits.ranges().into_iter().filter_map(range));
         mistakes.extend(self.outbound.ranges().into_iter().filter_map(range));
+        mistakes.extend(self.webhooks.ranges().into_iter().filter_map(range));
         let polling = &self.polling;
         for (key, value) in [
             ("polling.shortest_retry_after", polling.shortest_retry_after),

@@ -24,6 +24,16 @@ pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(
     duration(deserializer).map(Some)
 }
 
+/// Several of them.
+pub(super) fn durations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+    let texts = Vec::<String>::deserialize(deserializer)?;
+    let read = |text: &String| {
+        parse_duration(text)
+            .ok_or_else(|| D::Error::invalid_value(serde::de::Unexpected::Str(text), &DurationText))
+    };
+    texts.iter().map(read).collect()
+}
+
 struct DurationText;
 
 impl Visitor<'_> for DurationText {

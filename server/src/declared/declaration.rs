@@ -13,11 +13,11 @@ use super::places::Places;
 use super::schema::Schema;
 use super::surroundings::Surroundings;
 use super::{Declared, reports};
-use crate::action::{Choice, EventCheck, EventSettings, Pace, RetryPolicy, Schemas, Settings};
+use crate::action::{Choice, EventCheck, EventSettings, Pace, RetryPolicy, Schemas, Settings, Shield};
 use crate::config::units;
 
 /// The keys that every action has. The others are its kind's.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 27] = [
     "name",
     "kind",
     "summary",
@@ -38,6 +38,8 @@ pub(super) const KEYS: [&str; 25] = [
     "links",
     "callers",
     "cancel_grace",
+    "duplicate_shield",
+    "duplicate_shield_of_everyone",
     "example",
     "output_example",
     "timeout",
@@ -71,6 +73,9 @@ struct Common {
     callers: Vec<String>,
     #[serde(deserialize_with = "units::duration")]
     cancel_grace: Duration,
+    #[serde(deserialize_with = "units::optional_duration")]
+    duplicate_shield: Option<Duration>,
+    duplicate_shield_of_everyone: bool,
     example: Option<Value>,
     output_example: Option<Value>,
     #[serde(deserialize_with = "units::optional_duration")]
@@ -133,6 +138,8 @@ impl Default for Common {
             links: Vec::new(),
             callers: Vec::new(),
             cancel_grace: settings.cancel_grace,
+            duplicate_shield: None,
+            duplicate_shield_of_everyone: false,
             example: None,
             output_example: None,
             timeout: None,
@@ -255,6 +262,8 @@ fn put_together(
         links,
         callers,
         cancel_grace,
+        duplicate_shield,
+        duplicate_shield_of_everyone: of_everyone,
         example,
         output_example,
         timeout,
@@ -311,6 +320,7 @@ fn put_together(
         caller_links: links,
         callers,
         cancel_grace,
+        duplicate_shield: duplicate_shield.map(|window| Shield { window, of_everyone }),
         example,
         output_example,
     };

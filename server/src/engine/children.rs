@@ -121,7 +121,7 @@ impl Inner {
         });
         // A parent that holds a place must not wait for another one.
         let limits = ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX };
-        let new = NewOperation { operation, input, idempotency: None, limits };
+        let new = NewOperation { operation, input, idempotency: None, limits, callback: None };
         // A task of its own: whoever waits for the child may be told of a cancel and go.
         let (inner, run, action) = (Arc::clone(self), Arc::clone(run), Arc::clone(action));
         let submitted = self.services.spawn(async move {

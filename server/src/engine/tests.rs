@@ -159,6 +159,7 @@ impl Process {
             idempotency: None,
             tracking_id: None,
             traceparent: None,
+            callback: None,
         };
         match self.operations.start(&action, start).await.unwrap() {
             Started::New(operation) => operation.id,

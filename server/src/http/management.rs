@@ -26,8 +26,10 @@ use crate::store::{Found, Signaled};
 
 mod list;
 mod views;
+pub(crate) mod webhooks;
 
 pub(crate) use list::list;
+use list::page_size;
 use views::{Detail, Page, Recorded};
 
 /// The most that one page of a journal has.

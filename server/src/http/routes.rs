@@ -11,8 +11,12 @@ use warp::{Filter, delete, get, head, path, post};
 
 use super::call::Call;
 use super::front::call;
+use super::management::webhooks;
 use super::problem::Problem;
-use super::{App, cancel, choices, document, events, management, problems, start, status, trigger, updates};
+use super::{
+    App, cancel, choices, document, events, management, problems, start, status, subscriptions, trigger,
+    updates,
+};
 
 /// The routes of the public listener.
 #[rustfmt::skip]
@@ -23,6 +27,10 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let start   = path!("v1" / "actions" / String).and(post()).and(at()).and(warp::body::stream()).then(start::start);
     let cancel  = path!("v1" / "actions" / String / "operations" / String).and(delete()).and(at()).then(cancel::cancel);
     let event   = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(events::send);
+    let subscribe = path!("v1" / "subscriptions").and(post()).and(at()).and(warp::body::stream()).then(subscriptions::subscribe);
+    let subscription = path!("v1" / "subscriptions" / String).and(read()).and(at()).then(subscriptions::show);
+    let unsubscribe = path!("v1" / "subscriptions" / String).and(delete()).and(at()).then(subscriptions::unsubscribe);
+    let secret  = path!("v1" / "subscriptions" / String / "secret").and(post()).and(at()).and(warp::body::stream()).then(subscriptions::change_secret);
     let updates = path!("v1" / "actions" / String / "operations" / String / "events").and(read()).and(at()).then(updates::stream);
     let page    = path!("v1" / "actions" / String / "operations" / String / "events" / String).and(read()).and(at()).then(choices::show);
     let finished = path!("v1" / "triggers" / String / "finished").and(read()).and(at()).then(trigger::finished);
@@ -34,6 +42,7 @@ pub(crate) fn public(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     // The polls come first: they are most of the traffic, and a route that does not match costs a rejection.
     let polls = show.or(monitor).unify().boxed();
     let rest = start.or(cancel).unify().or(event).unify().or(updates).unify().or(page).unify().or(finished).unify().boxed()
+        .or(subscribe.or(subscription).unify().or(unsubscribe).unify().or(secret).unify().boxed()).unify()
         .or(problem.or(health).unify().or(json).unify().or(docs).unify().boxed()).unify();
     let routes = polls.or(rest).unify().map(reply);
     routes.or(otherwise(app, [PUBLIC, if app.settings.docs { DOCS } else { &[] }])).unify().boxed()
@@ -50,6 +59,11 @@ pub(crate) fn management(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let terminate = path!("admin" / "v1" / "operations" / String / "terminate").and(post()).and(at()).then(management::terminate);
     let event     = path!("admin" / "v1" / "operations" / String / "events" / String).and(post()).and(at()).and(warp::body::stream()).then(management::send_event);
     let links     = path!("admin" / "v1" / "operations" / String / "links").and(post()).and(at()).and(warp::body::stream()).then(management::links);
+    let subscriptions = path!("admin" / "v1" / "subscriptions").and(read()).and(at()).then(webhooks::subscriptions);
+    let enable    = path!("admin" / "v1" / "subscriptions" / String / "enable").and(post()).and(at()).then(webhooks::enable);
+    let remove    = path!("admin" / "v1" / "subscriptions" / String).and(delete()).and(at()).then(webhooks::remove);
+    let deliveries = path!("admin" / "v1" / "deliveries").and(read()).and(at()).then(webhooks::deliveries);
+    let replay    = path!("admin" / "v1" / "deliveries" / String / "replay").and(post()).and(at()).then(webhooks::replay);
     let metrics   = path!("metrics").and(read()).and(at()).then(management::metrics);
     let ready     = path!("readyz").and(read()).and(with(app)).then(management::ready);
     let health    = path!("healthz").and(read()).then(alive);
@@ -57,7 +71,8 @@ pub(crate) fn management(app: &Arc<App>) -> BoxedFilter<(Response,)> {
     let reads = list.or(show).unify().or(journal).unify().boxed();
     let commands = cancel.or(terminate).unify().or(event).unify().or(links).unify().boxed();
     let probes = metrics.or(ready).unify().or(health).unify().boxed();
-    let routes = reads.or(commands).unify().or(probes).unify().map(reply);
+    let webhooks = subscriptions.or(enable).unify().or(remove).unify().or(deliveries).unify().or(replay).unify().boxed();
+    let routes = reads.or(commands).unify().or(webhooks).unify().or(probes).unify().map(reply);
     routes.or(otherwise(app, [MANAGEMENT, &[]])).unify().boxed()
 }
 
@@ -68,6 +83,9 @@ const PUBLIC: Table = &[
     (paths::START, "POST, OPTIONS"),
     (paths::OPERATION, "GET, HEAD, DELETE, OPTIONS"),
     (paths::MONITOR, READS),
+    (paths::SUBSCRIPTIONS, "POST, OPTIONS"),
+    (paths::SUBSCRIPTION, "GET, HEAD, DELETE, OPTIONS"),
+    (paths::SUBSCRIPTION_SECRET, "POST, OPTIONS"),
     (paths::UPDATES, READS),
     (paths::EVENT, "GET, HEAD, POST, OPTIONS"),
     (paths::FINISHED, READS),
@@ -87,6 +105,11 @@ const MANAGEMENT: Table = &[
     ("/admin/v1/operations/{id}/terminate", "POST, OPTIONS"),
     ("/admin/v1/operations/{id}/events/{name}", "POST, OPTIONS"),
     ("/admin/v1/operations/{id}/links", "POST, OPTIONS"),
+    (paths::ADMIN_SUBSCRIPTIONS, READS),
+    ("/admin/v1/subscriptions/{id}", "DELETE, OPTIONS"),
+    ("/admin/v1/subscriptions/{id}/enable", "POST, OPTIONS"),
+    (paths::ADMIN_DELIVERIES, READS),
+    ("/admin/v1/deliveries/{id}/replay", "POST, OPTIONS"),
     ("/metrics", READS),
     ("/readyz", READS),
     ("/healthz", READS),

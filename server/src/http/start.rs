@@ -17,7 +17,7 @@ use super::body::{self, BodyLimits, Input};
 use super::call::Call;
 use super::problem::Problem;
 use super::view::{self, View};
-use super::{App, prefer, status};
+use super::{App, prefer, shield, status, subscriptions};
 use crate::Json;
 use crate::action::Registered;
 use crate::auth::Caller;
@@ -27,6 +27,7 @@ use crate::content::idempotency_key;
 use crate::operation::{Operation, State};
 use crate::operations::{Start, StartError, Started};
 use crate::store::{Found, Idempotency};
+use crate::subscription::SecretUrl;
 
 /// Accepts an operation, or answers again for one that its idempotency key has started already.
 pub(crate) async fn start<B: Buf, E>(
@@ -38,18 +39,26 @@ pub(crate) async fn start<B: Buf, E>(
     let action = find(&app, &action)?;
     let caller = app.caller(&call).await?.ok_or_else(Problem::unauthenticated)?;
     let rights = permitted(&call, &caller, &action)?;
+    let callback = callback(&app, &call)?;
     let limits = &app.settings.limits;
     let body = body::read(&call, body, BodyLimits { bytes: limits.body, time: limits.body_time }).await?;
     let key = idempotency_header(&call)?;
     let secret = &app.content_secret;
-    let wanted = key.is_some().then_some(secret);
+    let origin = if key.is_none() { shield::origin(&call, &action) } else { None };
+    let wanted = (key.is_some() || origin.is_some()).then_some(secret);
     let Input { content, value } = Input::read(&call, body, wanted, |input| action.validate(input));
-    let idempotency = key.zip(content).map(|(key, content)| {
-        let under = |name: &str| secret.start_key(caller.name(), name, &key);
-        let former = action.settings().aliases.iter().map(|name| under(name)).collect();
-        Idempotency { key: under(action.name()), former, content }
-    });
-    let (operation, replayed) = accept(&app, &call, &caller, &action, value, idempotency).await?;
+    let idempotency = match (key, origin, content) {
+        (Some(key), _, Some(content)) => {
+            let under = |name: &str| secret.start_key(caller.name(), name, &key);
+            let former = action.settings().aliases.iter().map(|name| under(name)).collect();
+            Some(Idempotency { key: under(action.name()), former, content, since: None })
+        }
+        (None, Some(origin), Some(content)) => {
+            shield::key(&origin, &caller, &action, content, secret, app.operations.now())
+        }
+        _ => None,
+    };
+    let (operation, replayed) = accept(&app, &call, &caller, &action, value, idempotency, callback).await?;
 
     let (operation, held) = wait(&app, &call, &caller, operation).await?;
     let accepted = Accepted { app: &app, call: &call, rights: &rights, replayed };
@@ -89,6 +98,21 @@ fn permitted(call: &Call, caller: &Caller, action: &Registered) -> Result<Vec<Ri
     Ok(rights)
 }
 
+// Where the caller wants to be told of the end. In a header: a query ends up in the logs of those on the way.
+fn callback(app: &App, call: &Call) -> Result<Option<SecretUrl>, Problem> {
+    let mut lines = call.headers.get_all(headers::CALLBACK_URL).into_iter();
+    let refused = |detail: &'static str| Err(Problem::new(ProblemCode::InvalidCallbackUrl, detail));
+    let Some(line) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return refused("there are two X-Callback-Url headers");
+    }
+    // What is no text is no URL.
+    match subscriptions::receiver(app, call, line.to_str().unwrap_or_default()) {
+        Ok(url) => Ok(Some(url)),
+        Err(expected) => refused(expected),
+    }
+}
+
 /// The idempotency key of a request.
 ///
 /// # Errors
@@ -112,6 +136,7 @@ async fn accept(
     action: &Arc<Registered>,
     input: Result<Json, Problem>,
     idempotency: Option<Idempotency>,
+    callback: Option<SecretUrl>,
 ) -> Result<(Arc<Operation>, bool), Problem> {
     // The key comes before the limits, and both before the body: what was accepted once stays accepted, and whoever
     // finds no room hears that first. The store decides all of it at once for a start that can be taken.
@@ -132,6 +157,7 @@ async fn accept(
         idempotency: idempotency.clone(),
         tracking_id: call.note(headers::CLIENT_TRACKING_ID),
         traceparent: call.note(headers::TRACEPARENT),
+        callback,
     };
     match app.operations.start(action, start).await {
         Ok(Started::New(operation)) => {

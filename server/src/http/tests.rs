@@ -9,6 +9,7 @@ mod events;
 mod idempotency;
 mod management;
 mod order;
+mod shield;
 mod start;
 mod status;
 mod trigger;
@@ -35,11 +36,13 @@ use crate::clock::{Clock, ManualClock};
 use crate::content::ContentSecret;
 use crate::engine::{Engine, HandlerLimits, Parts};
 use crate::operations::{Limits, Operations};
+use crate::outbound::{Outbound, OutboundConfig};
 use crate::samples::{Countdown, RequestApproval};
 use crate::store::Store;
 use crate::store::keys::{KeyStore, StoredKey};
 use crate::store::sqlite::{SqliteOptions, SqliteStore};
 use crate::watch::Watchers;
+use crate::webhooks::{WebhookSettings, Webhooks};
 
 /// A server without its sockets, at a time that stands still.
 struct World {
@@ -83,6 +86,8 @@ impl World {
         let mut registry = Registry::default();
         registry.register(Countdown, Duration::ZERO).unwrap();
         registry.register(RequestApproval::default(), Duration::ZERO).unwrap();
+        registry.register(shield::Shielded::<false>, Duration::ZERO).unwrap();
+        registry.register(shield::Shielded::<true>, Duration::ZERO).unwrap();
         let registry = Arc::new(Actions::new(registry));
         let watchers = Watchers::default();
         let engine = Engine::new(Parts {
@@ -99,17 +104,32 @@ impl World {
         let operations = Operations::new(
             store.clone(),
             engine.clone(),
-            registry,
+            Arc::clone(&registry),
             watchers,
             Arc::clone(&time),
             limits,
             signer.newest(),
         );
+        let authenticator = Arc::new(Authenticator::new(store.clone(), Arc::clone(&time), Some(&key)));
+        let webhooks = Webhooks::start(crate::webhooks::Parts {
+            store: store.clone(),
+            subscriptions: store.clone(),
+            actions: registry,
+            authenticator: Arc::clone(&authenticator),
+            clock: time,
+            outbound: Outbound::new(OutboundConfig::default()).unwrap(),
+            present: super::present("http://127.0.0.1:8080".to_owned()),
+            settings: WebhookSettings { pauses: vec![], patience: Duration::ZERO, most: 3 },
+            link_key: signer.newest(),
+        })
+        .await
+        .unwrap();
         let app = Arc::new(App::new(super::Parts {
             public: "127.0.0.1:8080".parse().unwrap(),
             operations,
             signer,
-            authenticator: Authenticator::new(store.clone(), time, Some(&key)),
+            webhooks,
+            authenticator,
             content_secret: ContentSecret::new(store.content_secret().await.unwrap()),
             settings,
             document: Arc::new(ArcSwap::from_pointee(Bytes::from_static(b"{\"openapi\":\"3.1.0\"}"))),

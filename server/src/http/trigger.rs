@@ -28,7 +28,7 @@ mod asked;
 
 /// What an answer asks for if there is more to be had at once.
 const AT_ONCE: u32 = 0;
-/// And after an answer that was held.
+/// And after an answer that was held, or before the first one that will be.
 const SOON: u32 = 1;
 
 /// Answers what has ended since the state in the URL, or, without one, from where on that will be told.
@@ -112,10 +112,13 @@ impl Poll<'_> {
         };
         let is_there = !body.is_empty();
         let mut answer = if is_there { json(status, body) } else { empty(status) };
+        // The first call is not held, since it is to say from where on ends are told.
+        let begins_holding =
+            asked.state.is_none() && prefer::wait(&call.headers, app.settings.wait_cap).is_some();
         let seconds = match held {
             _ if page.more && is_there => AT_ONCE,
             Some(_) => SOON,
-            None if page.more => SOON,
+            None if page.more || begins_holding => SOON,
             None => app.trigger_pace(),
         };
         let token =

@@ -186,13 +186,15 @@ async fn no_more_of_an_answer_is_read_than_is_allowed() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_or_does_not_end_is_given_up() {
-    let total_time = Duration::from_millis(100);
+    let total_time = Duration::from_secs(1);
     let outbound = of_loopback(OutboundConfig { total_time, ..config(&["127.0.0.0/8"]) });
     let half = b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf".to_vec();
 
     let silent = ask(&outbound, &format!("http://{}/", serve(Vec::new(), false).await)).await;
     let slow = ask(&outbound, &format!("http://{}/", serve(half.clone(), false).await)).await.unwrap();
-    let broken = ask(&outbound, &format!("http://{}/", serve(half, true).await)).await.unwrap();
+    // On a busy machine, the connection may break off later than that.
+    let patient = of_loopback(config(&["127.0.0.0/8"]));
+    let broken = ask(&patient, &format!("http://{}/", serve(half, true).await)).await.unwrap();
 
     assert!(matches!(&silent, Err(error @ SendError::TimedOut { .. }) if !error.is_unsent()), "{silent:?}");
     assert!(matches!(slow.read().await, Err(SendError::TimedOut { .. })));

@@ -111,8 +111,14 @@ impl ServerBuilder {
         })?;
         let limits = operation_limits(&config);
         let operations = Operations::new(store.clone(), engine.clone(), actions, watchers, clock, limits, 1);
-        let start =
-            Start { caller: CALLER.into(), input, idempotency: None, tracking_id: None, traceparent: None };
+        let start = Start {
+            caller: CALLER.into(),
+            input,
+            idempotency: None,
+            tracking_id: None,
+            traceparent: None,
+            callback: None,
+        };
         let mut operation = match operations.start(&action, start).await {
             Ok(Started::New(operation)) => operation,
             Ok(Started::Replayed(_))

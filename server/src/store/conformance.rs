@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use super::Store;
 use super::keys::KeyStore;
+use super::subscriptions::SubscriptionStore;
 
 pub mod accepting;
 pub mod appending;
@@ -42,12 +43,13 @@ pub mod reading;
 pub mod reopening;
 pub(super) mod sample;
 pub mod signaling;
+pub mod subscribing;
 pub mod sweeping;
 
 /// Makes the stores that the cases test. One factory is one place for data; each case needs a new one.
 pub trait Factory: Send + Sync {
     /// The store.
-    type Store: Store + KeyStore;
+    type Store: Store + KeyStore + SubscriptionStore;
 
     /// Opens the store on this factory's data: empty the first time, later as a process finds it that starts after
     /// the last one was killed. The cases drop the store that they have before they open it again.
@@ -67,6 +69,7 @@ macro_rules! store_conformance {
                 the_same_id_again_is_a_replay,
                 the_same_key_and_content_again_is_a_replay,
                 a_key_that_was_bound_under_a_former_name_is_a_replay,
+                a_key_that_counts_for_a_while_is_given_up_after_it,
                 one_of_many_concurrent_accepts_with_one_key_is_new,
                 a_key_with_other_content_is_refused,
                 a_key_is_bound_only_by_an_accepted_start,
@@ -119,6 +122,15 @@ macro_rules! store_conformance {
                 a_place_is_good_after_a_restart,
                 a_place_of_another_store_is_the_end,
                 an_end_is_told_to_the_listener_once_it_is_in_the_feed;
+            subscribing:
+                a_subscription_is_stored_as_it_was_made,
+                the_same_subscription_again_takes_the_place_of_the_first,
+                ends_are_owed_once_and_only_from_where_a_subscription_is,
+                what_is_due_is_found_receiver_by_receiver,
+                an_attempt_leaves_what_it_came_to,
+                a_change_is_what_the_subscription_is_from_then_on,
+                a_callback_is_accepted_with_its_operation_and_due_with_its_end,
+                deliveries_are_listed_in_pages;
             sweeping:
                 a_deadline_ends_an_operation_that_nobody_runs,
                 what_is_not_due_stays,
@@ -172,6 +184,7 @@ mod tests {
             include_str!("conformance/reading.rs"),
             include_str!("conformance/reopening.rs"),
             include_str!("conformance/signaling.rs"),
+            include_str!("conformance/subscribing.rs"),
             include_str!("conformance/sweeping.rs"),
         ];
 

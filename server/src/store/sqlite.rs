@@ -13,20 +13,26 @@ use tokio::sync::oneshot;
 
 use self::reader::Query;
 use self::shown::Shown;
-use self::writer::Write;
+use self::writer::{Write, plain};
 use super::feed::{Feed, FeedPage, FeedPlace};
 use super::keys::{KeyStore, StoredKey};
+use super::subscriptions::{
+    DeliveryFilter, DeliveryPlace, Due, Owed, Settled, Subscribed, SubscriptionChange, SubscriptionStore,
+};
 use super::{
     Accepted, Answer, Appended, Candidate, Change, Claim, Claimed, EventKey, Filter, Found, Listener,
     NewOperation, Place, Signal, Signaled, Store, StoreError, Swept,
 };
+use crate::delivery::{Delivery, DeliveryId};
 use crate::journal::Record;
 use crate::operation::{Operation, OperationId};
+use crate::subscription::{Subscription, SubscriptionId};
 
 mod accept;
 mod append;
 mod checkpoint;
 mod claim;
+mod deliveries;
 mod feed;
 mod gather;
 mod keys;
@@ -38,6 +44,7 @@ mod row;
 mod schema;
 mod shown;
 mod signal;
+mod subscriptions;
 mod sweep;
 mod writer;
 
@@ -275,20 +282,63 @@ impl KeyStore for SqliteStore {
     }
 
     fn add_key(&self, key: StoredKey) -> Answer<'_, bool> {
-        self.write(keys::write(move |connection| keys::add(connection, &key)))
+        self.write(plain(move |connection| keys::add(connection, &key)))
     }
 
     fn revoke_keys(&self, name: &str, now: Timestamp) -> Answer<'_, usize> {
         let name = name.to_owned();
-        self.write(keys::write(move |connection| keys::revoke(connection, &name, now)))
+        self.write(plain(move |connection| keys::revoke(connection, &name, now)))
     }
 
     fn link_secrets(&self) -> Answer<'_, Vec<(u32, [u8; 32])>> {
-        self.write(keys::write(keys::link_secrets))
+        self.write(plain(keys::link_secrets))
     }
 
     fn content_secret(&self) -> Answer<'_, [u8; 32]> {
-        self.write(keys::write(keys::content_secret))
+        self.write(plain(keys::content_secret))
+    }
+}
+
+impl SubscriptionStore for SqliteStore {
+    fn subscriptions(&self) -> Answer<'_, Vec<Subscription>> {
+        self.query(subscriptions::All)
+    }
+
+    fn subscribe(&self, new: Subscription, most: u64) -> Answer<'_, Subscribed> {
+        self.write(plain(move |connection| subscriptions::subscribe(connection, &new, most)))
+    }
+
+    fn unsubscribe(&self, id: SubscriptionId) -> Answer<'_, bool> {
+        self.write(plain(move |connection| subscriptions::unsubscribe(connection, id)))
+    }
+
+    fn change(&self, id: SubscriptionId, change: SubscriptionChange) -> Answer<'_, Option<Subscription>> {
+        self.write(plain(move |connection| subscriptions::change(connection, id, &change)))
+    }
+
+    fn owe(&self, owed: Owed, most: u64) -> Answer<'_, bool> {
+        self.write(plain(move |connection| deliveries::owe(connection, &owed, most)))
+    }
+
+    fn due(&self, now: Timestamp, each: usize) -> Answer<'_, Due> {
+        self.query(deliveries::FindDue { now, each })
+    }
+
+    fn settle(&self, id: DeliveryId, settled: Settled) -> Answer<'_, ()> {
+        self.write(plain(move |connection| deliveries::settle(connection, id, &settled)))
+    }
+
+    fn deliveries(
+        &self,
+        filter: DeliveryFilter,
+        before: Option<DeliveryPlace>,
+        max: usize,
+    ) -> Answer<'_, Vec<Delivery>> {
+        self.query(deliveries::List { filter, before, max })
+    }
+
+    fn replay(&self, id: DeliveryId, now: Timestamp) -> Answer<'_, bool> {
+        self.write(plain(move |connection| deliveries::replay(connection, id, now)))
     }
 }
 

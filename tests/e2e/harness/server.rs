@@ -182,6 +182,19 @@ impl TestServer {
         key.reveal().to_owned()
     }
 
+    /// Revokes the keys of that name, as `keys revoke` does beside a running server, and waits until that is known.
+    pub(crate) async fn revoke(&self, name: &str, key: &str) {
+        let keys = SqliteStore::open_keys(&SqliteOptions::new(self.data_dir())).expect("the keys");
+        assert_eq!(keys.revoke_keys(name, jiff::Timestamp::now()).await.expect("the keys"), 1);
+        let unknown = self.url("/v1/actions/countdown/operations/00000000-0000-7000-8000-000000000000");
+        let revoked = async {
+            while Answer::to(self.http.get(&unknown).bearer_auth(key)).await.status != 401 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, revoked).await.expect("the server notices that a key is gone");
+    }
+
     /// `GET`, with the root key.
     pub(crate) async fn get(&self, url: &str) -> Answer {
         Answer::to(self.http.get(self.url(url)).bearer_auth(&self.key)).await

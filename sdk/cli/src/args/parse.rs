@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use raincheck::Outcome;
+
 pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let duration: jiff::SignedDuration =
         text.parse().map_err(|_| "write it like 30s, 5m or 1h30m".to_owned())?;
@@ -14,6 +16,15 @@ pub(crate) fn method(text: &str) -> Result<String, String> {
         return Err("a method comes first, such as GET, POST or PUT".to_owned());
     }
     Ok(text.to_ascii_uppercase())
+}
+
+pub(crate) fn outcome(text: &str) -> Result<Outcome, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "succeeded" => Ok(Outcome::Succeeded),
+        "failed" => Ok(Outcome::Failed),
+        "canceled" => Ok(Outcome::Canceled),
+        _ => Err("one of Succeeded, Failed, Canceled".to_owned()),
+    }
 }
 
 /// `FROM=TO`, both URLs; the first may have a `=` of its own.
@@ -39,6 +50,13 @@ mod tests {
     fn a_method_is_written_large_and_a_url_is_none() {
         assert_eq!(method("post"), Ok("POST".to_owned()));
         assert!(method("https://h/a").is_err());
+    }
+
+    #[test]
+    fn an_outcome_is_read_however_it_is_written() {
+        assert_eq!(outcome("failed"), Ok(Outcome::Failed));
+        assert_eq!(outcome("Canceled"), Ok(Outcome::Canceled));
+        assert!(outcome("Running").is_err());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The files of `--resume`: JSON lines, for their owner only, replaced as a whole.
+//! The files of `--resume` and `--state`: JSON lines, for their owner only, replaced as a whole.
 
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -53,8 +53,17 @@ pub(crate) fn token(token: &ResumeToken, command: &str) -> Value {
     line
 }
 
-/// The lines of a file; `None` if it is not there, or as empty as `mktemp` makes it.
+/// The lines of a resume file; `None` if it is not there, or as empty as `mktemp` makes it.
 pub(crate) fn read(path: &Path) -> Result<Option<Vec<Option<Line>>>, Failure> {
+    lines(path, "resume", line)
+}
+
+/// The lines of a file of that `kind`, as `read` takes each; `None` as above.
+pub(crate) fn lines<T>(
+    path: &Path,
+    kind: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<Vec<T>>, Failure> {
     let name = path.display();
     match std::fs::metadata(path) {
         Ok(metadata) if metadata.is_file() => {}
@@ -67,12 +76,12 @@ pub(crate) fn read(path: &Path) -> Result<Option<Vec<Option<Line>>>, Failure> {
         text => text.ok(),
     };
     // What is in there may be a secret, and so may be what the parser says about it.
-    let lines = text.and_then(|text| text.lines().map(line).collect::<Option<Vec<_>>>());
+    let lines = text.and_then(|text| text.lines().map(read).collect::<Option<Vec<_>>>());
     match lines {
         Some(lines) if lines.is_empty() => Ok(None),
         Some(lines) => Ok(Some(lines)),
         None => Err(Failure::Usage(format!(
-            "'{name}' is no resume file of this version, or it is damaged\n  Give another file; or remove it to \
+            "'{name}' is no {kind} file of this version, or it is damaged\n  Give another file; or remove it to \
              start anew."
         ))),
     }

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail where it stands")]
 
 mod exits;
+mod feed;
 mod follow;
+mod listen;
 mod ops;
 mod pages;
 mod poll;
@@ -11,3 +13,4 @@ mod resume;
 mod several;
 mod start;
 mod support;
+mod watch;

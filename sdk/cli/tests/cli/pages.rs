@@ -2,7 +2,8 @@
 
 use crate::support::*;
 
-const COMMANDS: [&str; 8] = ["start", "status", "wait", "cancel", "poll", "ops", "completions", "man"];
+const COMMANDS: [&str; 10] =
+    ["start", "status", "wait", "cancel", "watch", "listen", "poll", "ops", "completions", "man"];
 
 #[tokio::test]
 async fn every_shell_completes_every_command() {

@@ -310,7 +310,8 @@ async fn a_start_that_is_repeated_before_it_is_answered_loses_no_cancel() {
     let example = process.read(example).await;
     let operation = Operation::accepted(Origin { id, ..(*example.origin).clone() });
     let limits = ActiveLimits { total: 10, action: 10, caller: 10 };
-    let new = NewOperation { operation, input: Json::of(&()).unwrap(), idempotency: None, limits };
+    let new =
+        NewOperation { operation, input: Json::of(&()).unwrap(), idempotency: None, limits, callback: None };
     let action = process.operations.registry().find(Careful::NAME).unwrap().clone();
     let answer = process.halting.halt(Place::AfterAccept);
     let mut first = std::pin::pin!(process.engine.submit(action.clone(), new.clone()));

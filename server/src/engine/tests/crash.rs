@@ -245,7 +245,8 @@ async fn what_is_accepted_while_the_process_goes_down_starts_no_step() {
     let late = tokio::spawn(async move {
         let action = operations.registry().find(Slow::NAME).unwrap().clone();
         let (caller, input) = ("tester".into(), Json::of(&()).unwrap());
-        let start = Start { caller, input, idempotency: None, tracking_id: None, traceparent: None };
+        let start =
+            Start { caller, input, idempotency: None, tracking_id: None, traceparent: None, callback: None };
         operations.start(&action, start).await
     });
     accept.reached().await;

@@ -265,8 +265,13 @@ async fn a_start_that_was_refused_is_not_counted_as_running() {
     let mut operation = (*process.read(id).await).clone();
     Arc::make_mut(&mut operation.origin).id = OperationId::new(process.clock.now());
     let limits = crate::store::ActiveLimits { total: 0, action: 0, caller: 0 };
-    let new =
-        crate::store::NewOperation { operation, input: Json::of(&0).unwrap(), idempotency: None, limits };
+    let new = crate::store::NewOperation {
+        operation,
+        input: Json::of(&0).unwrap(),
+        idempotency: None,
+        limits,
+        callback: None,
+    };
     let action = process.operations.registry().find(Narrow::NAME).unwrap().clone();
     let accept = process.halting.halt(Place::BeforeAccept);
     let mut refused = std::pin::pin!(process.engine.submit(action.clone(), new));

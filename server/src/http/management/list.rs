@@ -33,20 +33,25 @@ pub(crate) async fn list(call: Arc<Call>, app: Arc<App>) -> Result<Response, Pro
         Some(cursor) => Some(read_cursor(&cursor).ok_or_else(|| unusable("cursor", "a page's `next`"))?),
         None => None,
     };
-    let size = match call.parameter("limit") {
-        Some(text) => text
-            .parse()
-            .ok()
-            .filter(|size| (1..=LONGEST_PAGE).contains(size))
-            .ok_or_else(|| unusable("limit", "a number from 1 to 200"))?,
-        None => PAGE,
-    };
+    let size = page_size(&call)?;
     let mut operations = app.operations.list(filter, before, size + 1).await?;
     let more = operations.len() > size;
     operations.truncate(size);
     let next = operations.last().filter(|_| more).map(|last| cursor(Place::of(last)));
     let operations = operations.iter().map(|operation| Summary::new(operation)).collect();
     Ok(json(StatusCode::OK, view::json(&OperationPage { operations, next })))
+}
+
+/// How many entries a page of a listing has.
+pub(super) fn page_size(call: &Call) -> Result<usize, Problem> {
+    match call.parameter("limit") {
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|size| (1..=LONGEST_PAGE).contains(size))
+            .ok_or_else(|| unusable("limit", "a number from 1 to 200")),
+        None => Ok(PAGE),
+    }
 }
 
 fn filter(call: &Call, registry: &Registry) -> Result<Filter, Problem> {

@@ -51,6 +51,17 @@ async fn the_first_call_begins_with_what_ends_from_now_on() {
 }
 
 #[tokio::test]
+async fn whoever_wants_to_be_held_is_asked_back_soon_after_the_first_call() {
+    let world = World::new().await;
+    let headers = [("x-api-key", world.key.as_str()), ("prefer", "wait=30")];
+
+    let first = world.send(request(Method::GET, FEED, &headers, "")).await;
+
+    assert!(is_quiet(&first) && !first.headers.contains_key("preference-applied"), "{first:?}");
+    assert_eq!(first.header("retry-after"), "1");
+}
+
+#[tokio::test]
 async fn what_waits_comes_one_by_one_at_once_and_then_the_state_stays() {
     let world = World::new().await;
     let first = world.poll(FEED, &world.key).await;

@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 
 use super::Factory;
 use super::sample::{
-    ACTION, NO_LIMITS, accept, append, at, end, history, idempotency, json, new, origin, read, succeeded,
+    ACTION, NO_LIMITS, RETENTION, accept, append, at, end, history, idempotency, json, new, origin, read,
+    succeeded,
 };
 use crate::journal::Entry;
 use crate::operation::Origin;
@@ -214,6 +215,34 @@ pub async fn room_can_be_asked_for_without_accepting_anything(factory: &impl Fac
         assert_replayed(&replay, &first);
     }
     assert!(foresee(&*store, None, ActiveLimits { total: 2, action: 2, caller: 2 }).await.is_none());
+}
+
+/// A key may count for a while only; the next operation has it then, and keeps it when the first one is forgotten.
+pub async fn a_key_that_counts_for_a_while_is_given_up_after_it(factory: &impl Factory) {
+    let store = factory.open().await;
+    let since = |time| idempotency(1, 1).map(|key| Idempotency { since: Some(at(time)), ..key });
+    let first = NewOperation { idempotency: since(0), ..new(1) };
+    let (_, claim) = accept(&*store, first.clone()).await;
+
+    let soon = NewOperation { idempotency: since(1), ..new(2) };
+    assert_replayed(&store.accept(soon).await.expect("the store works"), &first);
+    let late = NewOperation { idempotency: since(2), ..new(3) };
+    assert!(foresee(&*store, since(2), NO_LIMITS).await.is_none());
+    accept(&*store, late.clone()).await;
+    assert_replayed(
+        &store.accept(NewOperation { idempotency: since(2), ..new(4) }).await.expect("works"),
+        &late,
+    );
+
+    append(&*store, claim, end(5, succeeded())).await;
+    for _ in 0..2 {
+        store.sweep(at(5 + 2 * RETENTION), 10).await.expect("the store works");
+    }
+    assert_eq!(store.read(first.operation.id).await.expect("the store works"), None);
+    assert_replayed(
+        &store.accept(NewOperation { idempotency: since(2), ..new(6) }).await.expect("works"),
+        &late,
+    );
 }
 
 async fn foresee(

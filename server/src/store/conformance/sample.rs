@@ -45,6 +45,7 @@ pub(in crate::store) fn new(now: i64) -> NewOperation {
         }),
         input: json("input"),
         idempotency: None,
+        callback: None,
         limits: NO_LIMITS,
     }
 }
@@ -55,7 +56,7 @@ pub(in crate::store) fn origin(new: &mut NewOperation) -> &mut Origin {
 }
 
 pub(super) fn idempotency(key: u8, content: u8) -> Option<Idempotency> {
-    Some(Idempotency { key: [key; 32], former: Vec::new(), content: [content; 32] })
+    Some(Idempotency { key: [key; 32], former: Vec::new(), content: [content; 32], since: None })
 }
 
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> Json {

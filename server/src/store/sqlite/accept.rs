@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
+use super::deliveries;
 use super::row;
 use super::writer::{Tx, Write};
 use crate::journal::Entry;
@@ -13,7 +14,7 @@ impl Write for NewOperation {
     type Answer = Accepted;
 
     fn apply(&self, tx: &mut Tx<'_>) -> Result<Accepted, StoreError> {
-        let Self { operation, input, idempotency, limits } = self;
+        let Self { operation, input, idempotency, limits, callback } = self;
         let id = operation.id;
         if let Some(live) = tx.memory.get(id) {
             return Ok(Accepted::Replayed(Found::Operation(live.operation.clone())));
@@ -52,7 +53,10 @@ impl Write for NewOperation {
             operation.created_at,
             &Entry::Accepted { input: input.clone() },
         )?;
-        let claim = tx.memory.add(operation.clone());
+        if let Some(url) = callback {
+            deliveries::expect(tx.connection, &operation, url)?;
+        }
+        let claim = tx.memory.add(operation.clone(), callback.is_some());
         Ok(Accepted::New(operation, claim))
     }
 
@@ -85,7 +89,12 @@ fn remember(
     idempotency: &Idempotency,
     operation: OperationId,
 ) -> rusqlite::Result<bool> {
-    let Idempotency { key, former: _, content } = idempotency;
+    let Idempotency { key, former: _, content, since } = idempotency;
+    if let Some(since) = since
+        && bound(connection, key)?.is_some_and(|(_, operation)| operation.accepted_at() < *since)
+    {
+        connection.prepare_cached("DELETE FROM idempotency WHERE key = ?1")?.execute([key])?;
+    }
     let added = connection
         .prepare_cached(
             "INSERT INTO idempotency (key, content, operation) VALUES (?1, ?2, ?3) ON CONFLICT (key) DO NOTHING",
@@ -104,19 +113,26 @@ fn replay_former(connection: &Connection, idempotency: &Idempotency) -> Result<O
     Ok(None)
 }
 
+/// The content and the operation that a key is bound to.
+fn bound(connection: &Connection, key: &[u8; 32]) -> rusqlite::Result<Option<([u8; 32], OperationId)>> {
+    connection
+        .prepare_cached("SELECT content, operation FROM idempotency WHERE key = ?1")?
+        .query_row([key], |row| Ok((row.get(0)?, OperationId::from_bytes(row.get(1)?))))
+        .optional()
+}
+
 /// What a key that is bound answers.
 fn replay(
     connection: &Connection,
     key: &[u8; 32],
     idempotency: &Idempotency,
 ) -> Result<Option<Accepted>, StoreError> {
-    let bound = connection
-        .prepare_cached("SELECT content, operation FROM idempotency WHERE key = ?1")?
-        .query_row([key], |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((content, operation)) = bound else { return Ok(None) };
+    let Some((content, operation)) = bound(connection, key)? else { return Ok(None) };
+    if idempotency.since.is_some_and(|since| operation.accepted_at() < since) {
+        return Ok(None);
+    }
     if content != idempotency.content {
         return Ok(Some(Accepted::KeyReused));
     }
-    Ok(row::find(connection, OperationId::from_bytes(operation))?.map(Accepted::Replayed))
+    Ok(row::find(connection, operation)?.map(Accepted::Replayed))
 }

@@ -46,7 +46,7 @@ impl Write for Append {
             operation.finish(outcome.clone(), *now);
         }
         if outcome.is_some() {
-            feed::finish(tx, &live.operation)?;
+            feed::finish(tx, &live)?;
         } else {
             row::update(tx.connection, operation)?;
         }

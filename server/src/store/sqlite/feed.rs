@@ -5,6 +5,8 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::StoreError;
+use super::deliveries;
+use super::live::Live;
 use super::reader::{Query, Session};
 use super::row::{self, ENDED, columns, integer, number};
 use super::writer::Tx;
@@ -20,10 +22,15 @@ const FEWEST_ROWS: usize = 16;
 const BYTES: usize = 4 << 20;
 
 /// Writes the end of an operation.
-pub(super) fn finish(tx: &mut Tx<'_>, operation: &Operation) -> Result<(), StoreError> {
+pub(super) fn finish(tx: &mut Tx<'_>, live: &Live) -> Result<(), StoreError> {
+    let operation = &live.operation;
     // Readers see all ends of a transaction at once, and one transaction after the other: the order of the writes is
     // the order of the commits.
     let place = tx.memory.next_place(operation.finished_at.unwrap_or(operation.updated_at));
+    if live.callback {
+        deliveries::expected(tx.connection, operation)?;
+        tx.memory.news.owed = true;
+    }
     Ok(row::finish(tx.connection, operation, place)?)
 }
 

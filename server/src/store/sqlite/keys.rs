@@ -8,7 +8,6 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, params};
 use super::open::{connect, prepare};
 use super::reader::{Query, Session};
 use super::row::{milliseconds, timestamp};
-use super::writer::{Tx, Write};
 use super::{OpenError, SqliteOptions, StoreError};
 use crate::store::Answer;
 use crate::store::keys::{KeyStore, StoredKey};
@@ -51,28 +50,6 @@ impl KeyStore for SqliteKeys {
 
     fn content_secret(&self) -> Answer<'_, [u8; 32]> {
         self.answer(content_secret)
-    }
-}
-
-/// A change of keys or secrets, by the writer.
-pub(super) fn write<T, F>(change: F) -> KeyWrite<F>
-where
-    F: Fn(&Connection) -> Result<T, StoreError>,
-{
-    KeyWrite(change)
-}
-
-pub(super) struct KeyWrite<F>(F);
-
-impl<T, F> Write for KeyWrite<F>
-where
-    T: Send + 'static,
-    F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
-{
-    type Answer = T;
-
-    fn apply(&self, tx: &mut Tx<'_>) -> Result<T, StoreError> {
-        (self.0)(tx.connection)
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Live {
     pub(super) run: u64,
     /// Unknown until it is needed: no journal is read for an operation that only waits for its deadline.
     pub(super) tail: Option<Tail>,
+    /// Whether somebody is to be called back at its end.
+    pub(super) callback: bool,
 }
 
 /// The run of an operation that nobody runs.
@@ -59,6 +61,8 @@ pub(super) struct News {
     pub(super) purged: Vec<OperationId>,
     pub(super) due: Option<Timestamp>,
     pub(super) feed_end: FeedPlace,
+    /// Whether a callback has become due.
+    pub(super) owed: bool,
 }
 
 impl Memory {
@@ -70,8 +74,18 @@ impl Memory {
     /// Takes an operation that the store has from before.
     pub(super) fn load(&mut self, operation: Operation) -> Arc<Operation> {
         let operation = self.share(operation);
-        self.set(operation.id, Some(Live { operation: Arc::clone(&operation), run: NOBODY, tail: None }));
+        self.set(
+            operation.id,
+            Some(Live { operation: Arc::clone(&operation), run: NOBODY, tail: None, callback: false }),
+        );
         operation
+    }
+
+    /// Somebody is to be called back at the end of an operation that the store has from before.
+    pub(super) fn expect_callback(&mut self, id: OperationId) {
+        if let Some(live) = self.live.get_mut(&id) {
+            live.callback = true;
+        }
     }
 
     pub(super) fn active(&self) -> usize {
@@ -148,12 +162,12 @@ impl Memory {
     }
 
     /// A new operation: shown, but no change that anybody could wait for.
-    pub(super) fn add(&mut self, operation: Arc<Operation>) -> Claim {
+    pub(super) fn add(&mut self, operation: Arc<Operation>, callback: bool) -> Claim {
         let claim = Claim { operation: operation.id, run: self.next_run() };
         self.due(operation.due_at());
         self.news.operations.insert(operation.id, (Arc::clone(&operation), false));
         let tail = Some(Tail { next: 1, waiting: 0 });
-        self.put(operation.id, Some(Live { operation, run: claim.run, tail }));
+        self.put(operation.id, Some(Live { operation, run: claim.run, tail, callback }));
         claim
     }
 

@@ -12,7 +12,7 @@ use super::checkpoint::{Checkpointer, WalLength};
 use super::live::Memory;
 use super::shown::Shown;
 use super::writer::Writer;
-use super::{Joined, SqliteOptions, SqliteStore, StoreError, feed, reader, row, schema};
+use super::{Joined, SqliteOptions, SqliteStore, StoreError, deliveries, feed, reader, row, schema};
 
 /// The file of the database, in the store's directory.
 const DATABASE: &str = "raincheck.db";
@@ -74,6 +74,9 @@ pub(super) fn open(options: SqliteOptions) -> Result<SqliteStore, OpenError> {
         let operation = memory.load(operation);
         shown.show(operation);
     })?;
+    for operation in deliveries::expecting(&connection)? {
+        memory.expect_callback(operation);
+    }
     tracing::debug!(operations = memory.active(), "the store is open");
 
     let (writes, written) = mpsc::channel();

@@ -143,7 +143,7 @@ pub(super) fn bury(connection: &Connection, id: OperationId) -> rusqlite::Result
 pub(super) fn forget(connection: &Connection, id: OperationId) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "DELETE FROM idempotency WHERE key = (SELECT idempotency FROM operation WHERE id = ?1)",
+            "DELETE FROM idempotency WHERE operation = ?1 AND key = (SELECT idempotency FROM operation WHERE id = ?1)",
         )?
         .execute([id.as_bytes()])?;
     connection.prepare_cached("DELETE FROM operation WHERE id = ?1")?.execute([id.as_bytes()])?;

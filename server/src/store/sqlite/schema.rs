@@ -75,6 +75,40 @@ const STEPS: &[&str] = &[
     // statements that end and purge. What ended before this step is in no feed.
     "ALTER TABLE operation ADD COLUMN place INTEGER;
     CREATE INDEX operation_feed ON operation (action, place) WHERE place IS NOT NULL;",
+    // Who is told of ends, and what is owed to whom. A delivery's `lane` is its receiver: what is due is found lane by
+    // lane, and a lane that is full costs the others nothing. `state` is 0 while its operation runs (a callback),
+    // 1 while it is to be tried, 2 once it was given up; what has arrived has no row.
+    "CREATE TABLE subscription (
+        id BLOB NOT NULL PRIMARY KEY,
+        caller TEXT NOT NULL,
+        action TEXT NOT NULL,
+        everybodys INTEGER NOT NULL,
+        outcomes INTEGER NOT NULL,
+        format INTEGER NOT NULL,
+        url TEXT NOT NULL,
+        secret BLOB NOT NULL,
+        former_secret BLOB,
+        former_until INTEGER,
+        link_key INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        place INTEGER NOT NULL,
+        failing_since INTEGER,
+        disabled_at INTEGER,
+        reason TEXT
+    ) WITHOUT ROWID;
+    CREATE TABLE delivery (
+        id BLOB NOT NULL PRIMARY KEY,
+        lane BLOB NOT NULL,
+        operation BLOB NOT NULL,
+        subscription BLOB,
+        url TEXT,
+        state INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        due_at INTEGER NOT NULL,
+        error TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX delivery_lane ON delivery (state, lane, due_at);",
 ];
 
 /// Brings the database to the schema of this release.

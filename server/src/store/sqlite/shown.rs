@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::operation::{Operation, OperationId, Origin};
 use crate::store::Listener;
@@ -15,7 +15,7 @@ type Shard = RwLock<HashMap<OperationId, Arc<Operation>>>;
 
 pub(super) struct Shown {
     shards: [Shard; SHARDS],
-    listener: OnceLock<Arc<dyn Listener>>,
+    listeners: RwLock<Vec<Arc<dyn Listener>>>,
     feed_end: AtomicU64,
     // How many commits have begun, and how many of them are shown: between the two, a query of the database sees
     // more than the map does.
@@ -28,7 +28,7 @@ impl Default for Shown {
     fn default() -> Self {
         Self {
             shards: std::array::from_fn(|_| Shard::default()),
-            listener: OnceLock::new(),
+            listeners: RwLock::default(),
             feed_end: AtomicU64::new(0),
             begun: AtomicU64::new(0),
             published: Mutex::new(0),
@@ -60,13 +60,12 @@ impl Shown {
     }
 
     pub(super) fn listen(&self, listener: Arc<dyn Listener>) {
-        if self.listener.set(listener).is_err() {
-            tracing::error!("the store has a listener already; the second one hears nothing");
-        }
+        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
-    pub(super) fn listener(&self) -> Option<&dyn Listener> {
-        self.listener.get().map(AsRef::as_ref)
+    pub(super) fn each_listener(&self, tell: impl Fn(&dyn Listener)) {
+        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().for_each(|listener| tell(&**listener));
     }
 
     /// A commit begins: queries may see it from now on.

@@ -62,7 +62,7 @@ impl Write for Tell {
             }
             Signal::End(outcome) => {
                 Arc::make_mut(&mut live.operation).finish(outcome.clone(), *now);
-                feed::finish(tx, &live.operation)?;
+                feed::finish(tx, &live)?;
             }
         }
         let operation = Arc::clone(&live.operation);

@@ -58,7 +58,7 @@ fn end(tx: &mut Tx<'_>, id: OperationId, now: Timestamp) -> Result<bool, StoreEr
         details: None,
     };
     Arc::make_mut(&mut live.operation).finish(Outcome::Failed(problem), now);
-    feed::finish(tx, &live.operation)?;
+    feed::finish(tx, &live)?;
     tx.memory.change(live);
     tx.memory.news.signaled.push(id);
     Ok(true)

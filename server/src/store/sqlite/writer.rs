@@ -26,6 +26,28 @@ pub(super) trait Write: Send + 'static {
     }
 }
 
+/// A write that needs nothing but the database.
+pub(super) fn plain<T, F>(change: F) -> Plain<F>
+where
+    F: Fn(&Connection) -> Result<T, StoreError>,
+{
+    Plain(change)
+}
+
+pub(super) struct Plain<F>(F);
+
+impl<T, F> Write for Plain<F>
+where
+    T: Send + 'static,
+    F: Fn(&Connection) -> Result<T, StoreError> + Send + 'static,
+{
+    type Answer = T;
+
+    fn apply(&self, tx: &mut Tx<'_>) -> Result<T, StoreError> {
+        (self.0)(tx.connection)
+    }
+}
+
 /// The open transaction, and the memory that goes with it.
 pub(super) struct Tx<'a> {
     pub(super) connection: &'a Connection,
@@ -216,19 +238,23 @@ impl Writer {
     }
 
     fn tell(&self, news: News) {
-        let Some(listener) = self.shown.listener() else { return };
-        let News { operations, signaled, purged: _, due, feed_end: _ } = news;
-        for (operation, changed) in operations.values() {
-            if *changed {
-                listener.changed(operation);
+        let News { operations, signaled, purged: _, due, feed_end: _, owed } = news;
+        self.shown.each_listener(|listener| {
+            for (operation, changed) in operations.values() {
+                if *changed {
+                    listener.changed(operation);
+                }
             }
-        }
-        for id in signaled {
-            listener.signaled(id);
-        }
-        if let Some(due) = due {
-            listener.due(due);
-        }
+            for id in &signaled {
+                listener.signaled(*id);
+            }
+            if let Some(due) = due {
+                listener.due(due);
+            }
+            if owed {
+                listener.owed();
+            }
+        });
     }
 
     fn checkpoint(&mut self) -> Result<(), StoreError> {
