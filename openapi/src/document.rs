@@ -1,13 +1,13 @@
 //! The OpenAPI 3.1 document of a server: concrete paths for each of its actions, typed with that action's types.
 //!
 //! The document is written as JSON rather than with utoipa's builders: those have no place for a header that is
-//! required, and OpenAPI's own words are what a reader of this code knows. The schemas are utoipa's.
+//! required, and OpenAPI's own words are what a reader of this code knows. The schemas are JSON, too: they come from
+//! utoipa where a type has them, or from a file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde_json::{Map, Value, json};
-use utoipa::openapi::{RefOr, Schema};
 
 use names::Names;
 use operations::Operations;
@@ -22,6 +22,8 @@ mod schemas;
 mod subscriptions;
 #[cfg(test)]
 mod tests;
+
+pub use schemas::{components_of, schema_of};
 
 /// What the document says about the server as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,14 +75,14 @@ pub struct ActionDescription {
     pub description: String,
     /// The same for the step of a connector, if `description` speaks of what no step has.
     pub step_description: Option<String>,
-    /// What a caller gives.
-    pub input: RefOr<Schema>,
+    /// What a caller gives: a schema of JSON Schema 2020-12, as JSON. What it refers to is `#/components/schemas/NAME`.
+    pub input: Value,
     /// What a caller gets.
-    pub output: RefOr<Schema>,
+    pub output: Value,
     /// The custom status.
-    pub status: RefOr<Schema>,
-    /// What those and the events refer to, by name.
-    pub components: Vec<(String, RefOr<Schema>)>,
+    pub status: Value,
+    /// The schemas that those and the events refer to, by name.
+    pub components: Vec<(String, Value)>,
     /// The events that its operations take.
     pub events: Vec<EventDescription>,
     /// The codes of its failures with their HTTP statuses; others answer with 422.
@@ -103,7 +105,7 @@ pub struct EventDescription {
     /// Its name.
     pub name: String,
     /// The schema of its body.
-    pub schema: RefOr<Schema>,
+    pub schema: Value,
     /// Whether one link may deliver more than one.
     pub many: bool,
     /// Whether its links open as a page for people.
@@ -128,13 +130,6 @@ pub enum DocumentError {
         /// The name.
         name: String,
     },
-    /// A schema that cannot be written as JSON.
-    NotJson {
-        /// The action.
-        action: String,
-        /// Why.
-        reason: String,
-    },
 }
 
 impl fmt::Display for DocumentError {
@@ -150,9 +145,6 @@ impl fmt::Display for DocumentError {
                 "action `{action}`: its schemas refer to `{name}`, but there is no schema of that name; its type must \
                  list it in ToSchema::schemas"
             ),
-            Self::NotJson { action, reason } => {
-                write!(f, "action `{action}`: a schema is not JSON: {reason}")
-            }
         }
     }
 }

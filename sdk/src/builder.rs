@@ -32,6 +32,7 @@ pub struct ClientBuilder {
     api_key: Option<String>,
     headers: Vec<(String, String)>,
     trusted: Vec<String>,
+    trusted_only: bool,
     rewrites: Vec<(String, String)>,
     query: Vec<(String, String)>,
     http: Option<HttpClient>,
@@ -52,6 +53,7 @@ impl ClientBuilder {
             api_key: None,
             headers: Vec::new(),
             trusted: Vec::new(),
+            trusted_only: false,
             rewrites: Vec::new(),
             query: Vec::new(),
             http: None,
@@ -84,6 +86,14 @@ impl ClientBuilder {
     /// whose status URLs lie on a host of their own. Its path does not count.
     pub fn trust(mut self, origin: impl Into<String>) -> Self {
         self.trusted.push(origin.into());
+        self
+    }
+
+    /// Asks trusted origins only: the client's own, those of [`trust`](Self::trust), and that of the request that
+    /// started an operation. A status URL that leads elsewhere is [`Error::is_unexpected`]. For services that follow
+    /// others on behalf of their users, and must not be led to where only they can go.
+    pub fn trusted_only(mut self) -> Self {
+        self.trusted_only = true;
         self
     }
 
@@ -204,6 +214,7 @@ impl ClientBuilder {
             http: self.http,
             cookies: self.cookies,
             trust,
+            trusted_only: self.trusted_only,
             credentials,
             query: self.query,
             limiter,

@@ -30,6 +30,8 @@ pub(crate) struct Transport {
     /// request by itself, or where it follows a redirect to.
     strangers: Option<OnceLock<HttpClient>>,
     pub(crate) trust: Trust,
+    /// Nobody else is asked.
+    trusted_only: bool,
     credentials: HeaderMap,
     /// Added to the query of every URL on a trusted origin that does not have it.
     query: Vec<(String, String)>,
@@ -48,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) http: Option<HttpClient>,
     pub(crate) cookies: bool,
     pub(crate) trust: Trust,
+    pub(crate) trusted_only: bool,
     pub(crate) credentials: HeaderMap,
     pub(crate) query: Vec<(String, String)>,
     pub(crate) limiter: Limiter,
@@ -55,13 +58,14 @@ pub(crate) struct Parts {
 
 impl Transport {
     pub(crate) fn new(parts: Parts) -> Result<Self, Error> {
-        let Parts { http, cookies, trust, credentials, query, limiter } = parts;
+        let Parts { http, cookies, trust, trusted_only, credentials, query, limiter } = parts;
         let strangers = http.is_some().then(OnceLock::new);
         let http = http.map_or_else(|| plain(cookies), Ok)?;
         Ok(Self {
             http,
             strangers,
             trust,
+            trusted_only,
             credentials,
             query,
             limiter,
@@ -160,6 +164,9 @@ impl Transport {
             && self.trust.covers_carried(carried, url)
         {
             return Ok(&carried.http);
+        }
+        if self.trusted_only && !self.trust.covers(url) {
+            return Err(Error::unexpected("it leads to an origin that is not trusted"));
         }
         match &self.strangers {
             Some(strangers) if !self.trust.covers(url) => match strangers.get() {

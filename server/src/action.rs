@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 mod branch;
 mod context;
+mod current;
 mod event;
 mod failure;
 pub mod port;
@@ -21,10 +22,13 @@ mod strict;
 
 pub use branch::Branch;
 pub use context::Context;
+pub(crate) use current::Actions;
+pub(crate) use event::EventCheck;
 pub use event::{Choice, EventSettings, Question};
 pub use failure::{Failure, FailureKind};
-pub use registered::Registered;
-pub(crate) use registered::fit;
+pub(crate) use registered::{Handler, fit};
+pub use registered::{Registered, Schemas};
+pub(crate) use registry::check;
 pub use registry::{Registry, RegistryError};
 pub use retry::RetryPolicy;
 pub use settings::{Pace, Settings, Shield};

@@ -17,6 +17,7 @@ mod keys;
 mod openapi;
 mod serve;
 mod shutdown;
+mod trial;
 
 use failure::Failure;
 
@@ -54,6 +55,25 @@ enum Command {
     },
     /// Tell whether the configuration is good.
     Check,
+    /// List the actions, or try one.
+    Actions {
+        #[command(subcommand)]
+        command: Option<ActionsCommand>,
+    },
+}
+
+#[derive(Subcommand)]
+enum ActionsCommand {
+    /// List the actions. This is what happens without a command, too.
+    List,
+    /// Run one operation of an action here and now, without a server: its output goes to standard output.
+    Try {
+        /// The action.
+        name: String,
+        /// The input: JSON, `@FILE` for a file of it, or `-` for standard input.
+        #[arg(long, default_value = "{}")]
+        input: String,
+    },
 }
 
 #[derive(Subcommand)]
@@ -105,6 +125,10 @@ struct Settings {
     #[arg(long, global = true, value_name = "URL")]
     #[arg(help = "Under which URL callers reach the public API [environment: RAINCHECK_PUBLIC_URL]")]
     public_url: Option<String>,
+    // Not `actions`: that is what a key may start.
+    #[arg(long = "actions", global = true, value_name = "DIRECTORY")]
+    #[arg(help = "Where more actions are declared, a file for each [environment: RAINCHECK_ACTIONS]")]
+    actions_dir: Option<PathBuf>,
     /// Allow plain HTTP off loopback
     #[arg(long, global = true)]
     allow_plain_http: bool,
@@ -115,7 +139,7 @@ pub(crate) fn run() -> ExitCode {
     let Cli { settings, command } = Cli::parse();
     let arguments = settings.into_arguments();
     let done = Config::load(&arguments).map_err(Failure::from).and_then(|config| match command {
-        None | Some(Command::Serve) => serve::run(config),
+        None | Some(Command::Serve) => serve::run(config, &arguments),
         Some(Command::Keys(KeysCommand::Create { name, roles, actions })) => {
             keys::create(&config, name, &roles, actions)
         }
@@ -123,6 +147,10 @@ pub(crate) fn run() -> ExitCode {
         Some(Command::Keys(KeysCommand::Revoke { name })) => keys::revoke(&config, &name),
         Some(Command::Openapi { format }) => openapi::run(config, format),
         Some(Command::Connector { out, host }) => connector::run(config, &out, host),
+        Some(Command::Actions { command: None | Some(ActionsCommand::List) }) => actions::list(config),
+        Some(Command::Actions { command: Some(ActionsCommand::Try { name, input }) }) => {
+            trial::run(&arguments, &name, &input)
+        }
         Some(Command::Check) => check::run(config, arguments.config.as_deref()),
     });
     match done {
@@ -133,8 +161,16 @@ pub(crate) fn run() -> ExitCode {
 
 impl Settings {
     fn into_arguments(self) -> Arguments {
-        let Self { config, listen, admin_listen, data_dir, public_url, allow_plain_http } = self;
-        Arguments { config, listen, admin_listen, data_dir, public_url, allow_plain_http }
+        let Self { config, listen, admin_listen, data_dir, public_url, actions_dir, allow_plain_http } = self;
+        Arguments {
+            config,
+            listen,
+            admin_listen,
+            data_dir,
+            public_url,
+            allow_plain_http,
+            actions: actions_dir,
+        }
     }
 }
 

@@ -13,8 +13,10 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::auth::ApiKey;
+use crate::declared::DeclaredActions;
 use crate::http::{CorsOrigin, ErrorMediaType, TrustedGateway};
 
+mod actions;
 mod approval;
 mod check;
 mod connector;
@@ -24,7 +26,7 @@ mod outbound;
 mod read;
 mod samples;
 mod secrets;
-mod units;
+pub(crate) mod units;
 mod webhooks;
 
 pub use approval::{ApprovalConfig, NotifyBy};
@@ -95,6 +97,11 @@ pub struct Config {
     pub log: LogConfig,
     /// How the connector for Logic Apps and Power Automate presents itself.
     pub connector: ConnectorConfig,
+    /// A directory with a file for each of more declared actions (`--actions`, `RAINCHECK_ACTIONS`).
+    pub actions_dir: Option<PathBuf>,
+    /// The actions that are declared: in the file under `[[action]]`, and in `actions_dir`.
+    #[serde(rename = "action", deserialize_with = "units::elsewhere")]
+    pub actions: DeclaredActions,
     /// The actions that come with the server.
     pub samples: SamplesConfig,
     /// One more key with every role (`RAINCHECK_ROOT_KEY`), for tests and containers.
@@ -103,6 +110,14 @@ pub struct Config {
     /// The keys that sign links (`RAINCHECK_LINK_KEY`); `None`: those that the store made for itself.
     #[serde(skip)]
     pub link_keys: Option<LinkKeys>,
+}
+
+impl Config {
+    /// Where operations have working directories of their own while they run commands.
+    pub(crate) fn work_dir(&self) -> PathBuf {
+        let path = self.data_dir.join("work");
+        std::path::absolute(&path).unwrap_or(path)
+    }
 }
 
 /// The pace of polls.
@@ -167,6 +182,8 @@ impl Default for Config {
             webhooks: WebhooksConfig::default(),
             log: LogConfig::default(),
             connector: ConnectorConfig::default(),
+            actions_dir: None,
+            actions: DeclaredActions::default(),
             samples: SamplesConfig::default(),
             root_key: None,
             link_keys: None,

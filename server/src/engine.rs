@@ -13,6 +13,7 @@ mod core;
 mod drive;
 mod ears;
 mod outcome;
+mod permits;
 mod port;
 mod recovery;
 mod replay;
@@ -30,20 +31,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures_util::FutureExt;
 use jiff::Timestamp;
 use tokio::runtime::{Handle, Runtime};
-use tokio::sync::{Semaphore, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio::task::AbortHandle;
 
 use self::core::{Core, Queued};
 use self::drive::Driver;
 use self::ears::Ears;
+use self::permits::Permits;
 use self::run::Run;
 use self::sweeper::Sweeper;
 use self::timers::Timers;
 use crate::Json;
-use crate::action::{Registered, Registry};
+use crate::action::{Actions, Registered, Registry};
 use crate::clock::{Clock, after};
 use crate::operation::{Operation, OperationId, Origin, State};
 use crate::store::{Accepted, Claim, NewOperation, Store, StoreError};
@@ -117,14 +118,14 @@ impl Drop for Owner {
 
 pub(crate) struct Inner {
     store: Arc<dyn Store>,
-    registry: Arc<Registry>,
+    actions: Arc<Actions>,
     watchers: Watchers,
     clock: Arc<dyn Clock>,
     event_url: EventUrl,
     limits: HandlerLimits,
     timers: Arc<Timers>,
     sweeper: Arc<Sweeper>,
-    permits: HashMap<Arc<str>, Arc<Semaphore>>,
+    permits: Permits,
     runs: Mutex<HashMap<OperationId, Running>>,
     count: watch::Sender<usize>,
     /// The process is going down: what begins now, such as a start that was being accepted, runs no step any more.
@@ -152,7 +153,7 @@ struct Running {
 /// What an engine works with.
 pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) actions: Arc<Actions>,
     pub(crate) watchers: Watchers,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) event_url: EventUrl,
@@ -170,16 +171,10 @@ impl Engine {
             .thread_name("raincheck-handler")
             .build()?;
         let services = Handle::current();
-        let Parts { store, registry, watchers, clock, event_url, limits } = parts;
-        let permits = registry
-            .iter()
-            .filter_map(|action| {
-                let handlers = action.settings().concurrency?;
-                Some((Arc::clone(action.name()), Arc::new(Semaphore::new(handlers.max(1)))))
-            })
-            .collect();
+        let Parts { store, actions, watchers, clock, event_url, limits } = parts;
+        let permits = Permits::of(&actions.now());
         let inner = Arc::new(Inner {
-            registry,
+            actions,
             watchers,
             event_url,
             limits,
@@ -208,8 +203,23 @@ impl Engine {
     ///
     /// # Errors
     /// The store's; nothing was accepted then.
-    pub(crate) async fn submit(&self, new: NewOperation) -> Result<Accepted, StoreError> {
-        self.inner.submit(new).await
+    pub(crate) async fn submit(
+        &self,
+        action: Arc<Registered>,
+        new: NewOperation,
+    ) -> Result<Accepted, StoreError> {
+        self.inner.submit(action, new).await
+    }
+
+    /// Goes by these actions from now on, and takes up what waited for those among them that were not known before. An
+    /// operation that runs goes on with the action that it began with.
+    ///
+    /// # Errors
+    /// If the store cannot be read; the actions are the new ones all the same.
+    pub(crate) async fn follow(&self, registry: Registry) -> Result<usize, StoreError> {
+        self.inner.permits.follow(&registry);
+        self.inner.actions.replace(registry);
+        self.recover().await
     }
 
     /// Shows a pending status of `id` soon: somebody waits for it.
@@ -255,11 +265,15 @@ impl Engine {
 }
 
 impl Inner {
-    async fn submit(self: &Arc<Self>, new: NewOperation) -> Result<Accepted, StoreError> {
+    async fn submit(
+        self: &Arc<Self>,
+        action: Arc<Registered>,
+        new: NewOperation,
+    ) -> Result<Accepted, StoreError> {
         let (tell, told) = oneshot::channel();
         let inner = Arc::clone(self);
         self.services.spawn(async move {
-            let (accepted, started) = inner.accept(new).await;
+            let (accepted, started) = inner.accept(action, new).await;
             if let Some((run, input)) = started {
                 inner.supervise(Driver::new(run, input, None));
             }
@@ -272,14 +286,15 @@ impl Inner {
     /// Accepts, and takes note of the operation before anyone can send it a signal.
     async fn accept(
         self: &Arc<Self>,
+        action: Arc<Registered>,
         new: NewOperation,
     ) -> (Result<Accepted, StoreError>, Option<(Arc<Run>, Json)>) {
         let id = new.operation.id;
-        let (input, action) = (new.input.clone(), self.registry.find(&new.operation.action).cloned());
+        let input = new.input.clone();
         self.runs().entry(id).or_default().accepting += 1;
         let accepted = self.store.accept(new).await;
-        let started = match (&accepted, action) {
-            (Ok(Accepted::New(operation, claim)), Some(action)) => {
+        let started = match &accepted {
+            Ok(Accepted::New(operation, claim)) => {
                 metrics::counter!("raincheck_operations_accepted_total", "action" => Arc::clone(action.name()))
                     .increment(1);
                 let core = Core::new([].into(), [].into(), 1);
@@ -345,18 +360,12 @@ impl Inner {
     }
 
     fn is_limited(&self, action: &str) -> bool {
-        self.permits.contains_key(action)
+        self.permits.is_limited(action)
     }
 
     /// The right to run a step of `action`, first come first served: its place in the queue is that of this call.
     fn permit(&self, action: &str) -> Option<Queued> {
-        let permits = Arc::clone(self.permits.get(action)?);
-        let mut turn: Queued = Box::pin(async move { permits.acquire_owned().await.ok() });
-        // It queues when it is polled for the first time.
-        Some(match (&mut turn).now_or_never() {
-            Some(permit) => Box::pin(std::future::ready(permit)),
-            None => turn,
-        })
+        self.permits.queue(action)
     }
 
     /// When a status that is published now is to be shown.

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use tokio::net::TcpListener;
 
@@ -73,7 +74,7 @@ pub(crate) struct App {
     public_url: Option<String>,
     links_base: String,
     retry_after: Bounds,
-    document: Bytes,
+    document: Arc<ArcSwap<Bytes>>,
     metrics: RenderMetrics,
     holds: Arc<Holds>,
     streams: Arc<Holds>,
@@ -92,8 +93,8 @@ pub(crate) struct Parts {
     pub(crate) webhooks: Webhooks,
     pub(crate) content_secret: ContentSecret,
     pub(crate) settings: HttpSettings,
-    /// The OpenAPI document's JSON.
-    pub(crate) document: Bytes,
+    /// The OpenAPI document's JSON. It changes with the actions.
+    pub(crate) document: Arc<ArcSwap<Bytes>>,
     pub(crate) metrics: RenderMetrics,
 }
 

@@ -19,6 +19,7 @@ pub mod capability;
 mod clock;
 pub mod config;
 pub mod content;
+pub mod declared;
 pub mod delivery;
 mod document;
 mod engine;
@@ -45,4 +46,6 @@ pub use action::{
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use json::Json;
 pub use operation::{NotAnOperationId, OperationId};
-pub use server::{BuildError, Listeners, ServeError, Server, ServerBuilder};
+pub use server::{
+    BuildError, Glimpse, Listeners, Reloader, ServeError, Server, ServerBuilder, Tried, TryError,
+};

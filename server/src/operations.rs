@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::Guard;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
 use crate::Json;
-use crate::action::{Registered, Registry};
+use crate::action::{Actions, Registered, Registry};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::journal::Record;
@@ -44,7 +45,7 @@ impl Default for Limits {
 pub(crate) struct Operations {
     store: Arc<dyn Store>,
     engine: Engine,
-    registry: Arc<Registry>,
+    actions: Arc<Actions>,
     watchers: Watchers,
     clock: Arc<dyn Clock>,
     limits: Limits,
@@ -100,20 +101,26 @@ impl Operations {
     pub(crate) fn new(
         store: Arc<dyn Store>,
         engine: Engine,
-        registry: Arc<Registry>,
+        actions: Arc<Actions>,
         watchers: Watchers,
         clock: Arc<dyn Clock>,
         limits: Limits,
         link_key: u32,
     ) -> Self {
         let draining = AtomicBool::new(false);
-        Self { store, engine, registry, watchers, clock, limits, link_key, draining }
+        Self { store, engine, actions, watchers, clock, limits, link_key, draining }
     }
 
     /// The actions that can be started.
     #[must_use]
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
+    pub(crate) fn registry(&self) -> Guard<Arc<Registry>> {
+        self.actions.now()
+    }
+
+    /// The action that has that name, or had it.
+    #[must_use]
+    pub(crate) fn action(&self, name: &str) -> Option<Arc<Registered>> {
+        self.actions.find(name)
     }
 
     /// The time.
@@ -136,7 +143,7 @@ impl Operations {
     ///
     /// # Cancel safety
     /// If the future is dropped, the operation may be accepted or not; if it is, it runs.
-    pub(crate) async fn start(&self, action: &Registered, start: Start) -> Result<Started, StartError> {
+    pub(crate) async fn start(&self, action: &Arc<Registered>, start: Start) -> Result<Started, StartError> {
         if self.draining.load(Ordering::Relaxed) {
             return Err(StartError::Draining);
         }
@@ -145,7 +152,8 @@ impl Operations {
         let origin = action.origin(OperationId::new(now), caller, self.link_key, now);
         let operation = Operation::accepted(Origin { tracking_id, traceparent, ..origin });
         let limits = self.active_limits(action);
-        match self.engine.submit(NewOperation { operation, input, idempotency, limits, callback }).await? {
+        let new = NewOperation { operation, input, idempotency, limits, callback };
+        match self.engine.submit(Arc::clone(action), new).await? {
             Accepted::New(operation, _) => Ok(Started::New(operation)),
             Accepted::Replayed(found) => Ok(Started::Replayed(self.as_named_now(found))),
             Accepted::KeyReused => Err(StartError::KeyReused),
@@ -336,7 +344,8 @@ impl Operations {
     /// If the store cannot be asked.
     pub(crate) async fn of_unknown_actions(&self) -> Result<Vec<(Arc<str>, u64)>, StoreError> {
         let active = self.store.active().await?.into_iter();
-        Ok(active.filter(|(action, _)| self.registry.find(action).is_none()).collect())
+        let registry = self.registry();
+        Ok(active.filter(|(action, _)| registry.find(action).is_none()).collect())
     }
 
     /// What an operator should look after in the store, in a sentence each.
@@ -364,7 +373,7 @@ impl Operations {
                 Found::Operation(operation)
             }
             Found::Gone(mut tombstone) => {
-                if let Some(name) = self.registry.renamed(&tombstone.action) {
+                if let Some(name) = self.registry().renamed(&tombstone.action) {
                     Arc::make_mut(&mut tombstone).action = Arc::clone(name);
                 }
                 Found::Gone(tombstone)
@@ -373,7 +382,7 @@ impl Operations {
     }
 
     fn name_as_now(&self, operation: &mut Arc<Operation>) {
-        if let Some(name) = self.registry.renamed(&operation.action) {
+        if let Some(name) = self.registry().renamed(&operation.action) {
             let operation = Arc::make_mut(operation);
             Arc::make_mut(&mut operation.origin).action = Arc::clone(name);
         }

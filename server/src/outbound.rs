@@ -128,6 +128,17 @@ impl Outbound {
         Target::check(url, &self.config)
     }
 
+    /// Whether an operator has named this very host.
+    pub(crate) fn is_named(&self, target: &Target) -> bool {
+        target.is_named(&self.config)
+    }
+
+    /// The client below, for a library that sends by itself. It checks what the names of hosts lead to; which hosts are
+    /// called, and how much is read, is for that library to bound.
+    pub(crate) fn client(&self, target: &Target) -> reqwest::Client {
+        if self.is_named(target) { self.named.clone() } else { self.checked.clone() }
+    }
+
     /// Sends a request and waits for the head of the answer, whatever its status; redirects are answers like any other.
     ///
     /// # Errors
@@ -138,7 +149,7 @@ impl Outbound {
     pub async fn send(&self, call: Call) -> Result<Answer, SendError> {
         let Call { method, target, headers, body, time_limit } = call;
         let limits = Limits { bytes: self.config.answer, time: time_limit.unwrap_or(self.config.total_time) };
-        let client = if target.is_named(&self.config) { &self.named } else { &self.checked };
+        let client = if self.is_named(&target) { &self.named } else { &self.checked };
         let request = client
             .request(method, target.reveal().clone())
             .headers(headers)

@@ -2,20 +2,21 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use raincheck_openapi::connector::{ConnectorError, ConnectorFile, ConnectorSettings, connector};
 use raincheck_openapi::document::{DocumentError, DocumentSettings};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::action::{Action, Registry, RegistryError};
+use crate::action::{Action, Actions, Registered, RegistryError};
 use crate::auth::Authenticator;
 use crate::capability::{BadSecrets, Right, Signer};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, ConnectorConfig, WebhooksConfig};
 use crate::content::ContentSecret;
+use crate::declared;
 use crate::document;
 use crate::engine::{Engine, HandlerLimits, Parts};
 use crate::http::{self, App, HttpLimits, HttpSettings, RenderMetrics};
@@ -26,6 +27,13 @@ use crate::store::sqlite::{OpenError, SqliteOptions, SqliteStore};
 use crate::store::{Store, StoreError};
 use crate::watch::Watchers;
 use crate::webhooks::{self, WebhookSettings, Webhooks};
+
+mod reload;
+mod trial;
+
+pub use reload::Reloader;
+use reload::{Offer, Prepared, Reloads};
+pub use trial::{Glimpse, Tried, TryError};
 
 /// A server that is ready to run.
 ///
@@ -46,11 +54,12 @@ use crate::webhooks::{self, WebhookSettings, Webhooks};
 /// ```
 pub struct Server {
     config: Config,
-    registry: Arc<Registry>,
+    actions: Arc<Actions>,
+    reloads: Reloads,
     store: Arc<SqliteStore>,
     signer: Arc<Signer>,
     content_secret: ContentSecret,
-    document: Bytes,
+    document: Arc<ArcSwap<Bytes>>,
     metrics: RenderMetrics,
     clock: Arc<dyn Clock>,
     outbound: Outbound,
@@ -69,14 +78,12 @@ pub struct Listeners {
 #[must_use = "a builder does nothing until it builds"]
 pub struct ServerBuilder {
     config: Config,
-    actions: Vec<Register>,
+    actions: Vec<Arc<Registered>>,
     license: Option<String>,
     metrics: RenderMetrics,
     clock: Arc<dyn Clock>,
     store: Option<SqliteOptions>,
 }
-
-type Register = Box<dyn FnOnce(&mut Registry, Duration) -> Result<(), RegistryError> + Send>;
 
 /// Why a server cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +140,12 @@ impl Server {
         }
     }
 
+    /// What gives this server other declared actions while it runs.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloads.reloader().clone()
+    }
+
     /// Takes up what an earlier process left, then serves until `shutdown`: stops accepting, answers what is under way,
     /// lets running steps end, and leaves every operation that has not ended to the next process.
     ///
@@ -146,14 +159,24 @@ impl Server {
         listeners: Listeners,
         shutdown: impl Future<Output = ()>,
     ) -> Result<(), ServeError> {
-        let Self { config, registry, store, signer, content_secret, document, metrics, clock, outbound } =
-            self;
+        let Self {
+            config,
+            actions,
+            reloads,
+            store,
+            signer,
+            content_secret,
+            document,
+            metrics,
+            clock,
+            outbound,
+        } = self;
         let public = listeners.public.local_addr()?;
         let settings = http_settings(&config);
         let watchers = Watchers::default();
         let engine = Engine::new(Parts {
             store: store.clone(),
-            registry: Arc::clone(&registry),
+            actions: Arc::clone(&actions),
             watchers: watchers.clone(),
             clock: Arc::clone(&clock),
             event_url: event_url(&settings, public, &signer),
@@ -164,7 +187,7 @@ impl Server {
         let operations = Operations::new(
             store.clone(),
             engine.clone(),
-            Arc::clone(&registry),
+            Arc::clone(&actions),
             watchers,
             Arc::clone(&clock),
             operation_limits(&config),
@@ -175,7 +198,7 @@ impl Server {
         let webhooks = Webhooks::start(webhooks::Parts {
             store: store.clone(),
             subscriptions: store.clone(),
-            registry,
+            actions,
             authenticator: Arc::clone(&authenticator),
             clock,
             outbound,
@@ -192,7 +215,7 @@ impl Server {
             webhooks,
             content_secret,
             settings,
-            document,
+            document: Arc::clone(&document),
             metrics,
         }));
 
@@ -209,7 +232,11 @@ impl Server {
             app.operations.drain();
             let _ = stop.send(());
         };
-        tokio::join!(public, management, ending);
+        let serving = async { tokio::join!(public, management, ending) };
+        tokio::select! {
+            _ = serving => {}
+            () = reloads.carry_out(&engine, &document) => {}
+        }
         engine.shut_down(config.drain_time).await;
         app.webhooks.stop();
         store.close().await?;
@@ -220,7 +247,7 @@ impl Server {
 impl ServerBuilder {
     /// Adds an action.
     pub fn action<A: Action>(mut self, action: A) -> Self {
-        self.actions.push(Box::new(move |registry, retention| registry.register(action, retention)));
+        self.actions.push(Arc::new(Registered::new(action)));
         self
     }
 
@@ -260,8 +287,20 @@ impl ServerBuilder {
     /// If the configuration or an action is not usable.
     pub fn document(self) -> Result<Bytes, BuildError> {
         self.config.check()?;
-        let registry = register(self.actions, self.config.shortest_retention)?;
-        Ok(document::render(&document_settings(&self.config, self.license), &registry)?)
+        let config = self.config.clone();
+        Ok(self.offer().with(&config.actions)?.document)
+    }
+
+    /// The names of these actions, each with its summary.
+    ///
+    /// # Errors
+    /// If the configuration or an action is not usable.
+    pub fn actions(self) -> Result<Vec<(String, String)>, BuildError> {
+        self.config.check()?;
+        let config = self.config.clone();
+        let registry = self.offer().with(&config.actions)?.registry;
+        let named = |action: &Arc<Registered>| (action.name().to_string(), action.settings().summary.clone());
+        Ok(registry.iter().map(named).collect())
     }
 
     /// The connector of these actions for Logic Apps and Power Automate, file by file, without opening a store. Its
@@ -271,10 +310,11 @@ impl ServerBuilder {
     /// If the configuration or an action is not usable, or Microsoft would refuse the connector.
     pub fn connector(self, host: Option<String>) -> Result<Vec<ConnectorFile>, BuildError> {
         self.config.check()?;
-        let registry = register(self.actions, self.config.shortest_retention)?;
-        let settings = connector_settings(&self.config, host);
-        let document = document_settings(&self.config, self.license);
-        Ok(connector(&settings, &document, &document::describe(&registry))?)
+        let config = self.config.clone();
+        let settings = connector_settings(&config, host);
+        let offer = self.offer();
+        let Prepared { registry, document: _ } = offer.with(&config.actions)?;
+        Ok(connector(&settings, &offer.settings, &document::describe(&registry))?)
     }
 
     /// Checks everything and opens the store in the data directory.
@@ -282,13 +322,17 @@ impl ServerBuilder {
     /// # Errors
     /// If the configuration or an action is not usable, or another server has the data directory.
     pub async fn build(self) -> Result<Server, BuildError> {
+        self.config.check()?;
         let Self { config, actions, license, metrics, clock, store } = self;
-        config.check()?;
-        let registry = register(actions, config.shortest_retention)?;
-        let document = document::render(&document_settings(&config, license), &registry)?;
+        let reloads = Reloads::new(offer(&config, actions, license));
+        let Prepared { registry, document } = reloads.prepare(&config.actions)?;
         let outbound = Outbound::new(config.outbound.clone())?;
         let options = store.unwrap_or_else(|| SqliteOptions::new(&config.data_dir));
         let store = Arc::new(SqliteStore::open(options)?);
+        // The data directory is this process's alone now, so nobody works there.
+        if let Err(error) = declared::clear(&config.work_dir()) {
+            tracing::warn!(%error, "cannot remove what an earlier process has left of working directories");
+        }
         let secrets = match &config.link_keys {
             Some(keys) => keys.reveal().to_vec(),
             None => store.link_secrets().await?,
@@ -297,24 +341,26 @@ impl ServerBuilder {
         let content_secret = ContentSecret::new(store.content_secret().await?);
         Ok(Server {
             config,
-            registry: Arc::new(registry),
+            actions: Arc::new(Actions::new(registry)),
+            reloads,
             store,
             signer,
             content_secret,
-            document,
+            document: Arc::new(ArcSwap::from_pointee(document)),
             metrics,
             clock,
             outbound,
         })
     }
+
+    fn offer(self) -> Offer {
+        offer(&self.config, self.actions, self.license)
+    }
 }
 
-fn register(actions: Vec<Register>, shortest_retention: Duration) -> Result<Registry, RegistryError> {
-    let mut registry = Registry::default();
-    for register in actions {
-        register(&mut registry, shortest_retention)?;
-    }
-    Ok(registry)
+fn offer(config: &Config, actions: Vec<Arc<Registered>>, license: Option<String>) -> Offer {
+    let settings = document_settings(config, license);
+    Offer { actions, shortest_retention: config.shortest_retention, settings }
 }
 
 fn event_url(settings: &HttpSettings, public: SocketAddr, signer: &Arc<Signer>) -> crate::engine::EventUrl {

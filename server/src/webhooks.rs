@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::AbortHandle;
 
-use crate::action::Registry;
+use crate::action::Actions;
 use crate::auth::{Authenticator, Caller};
 use crate::clock::{Clock, after};
 use crate::delivery::{Delivery, DeliveryId};
@@ -64,7 +64,7 @@ pub(crate) type Present = Box<dyn Fn(DeliveryId, Format, &Operation) -> Payload 
 pub(crate) struct Parts {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) subscriptions: Arc<dyn SubscriptionStore>,
-    pub(crate) registry: Arc<Registry>,
+    pub(crate) actions: Arc<Actions>,
     pub(crate) authenticator: Arc<Authenticator>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) outbound: Outbound,
@@ -311,7 +311,8 @@ impl Inner {
         if of_action.is_empty() {
             return;
         }
-        let action = self.parts.registry.renamed(&operation.action).unwrap_or(&operation.action);
+        let registry = self.parts.actions.now();
+        let action = registry.renamed(&operation.action).unwrap_or(&operation.action);
         let told = |id: &&SubscriptionId| {
             subscriptions.get(id).is_some_and(|one| one.is_told_of(&operation.caller, operation.state))
         };
@@ -324,14 +325,14 @@ impl Inner {
 
     /// The name that an action has now.
     fn name_of(&self, action: &Arc<str>) -> Arc<str> {
-        self.parts.registry.find(action).map_or_else(|| Arc::clone(action), |found| Arc::clone(found.name()))
+        self.parts.actions.find(action).map_or_else(|| Arc::clone(action), |found| Arc::clone(found.name()))
     }
 
     /// Whether its owner may still be told: keys that were revoked take their subscriptions with them.
     async fn is_permitted(&self, subscription: &Subscription) -> Result<bool, StoreError> {
-        let action = self.parts.registry.find(&subscription.action);
+        let action = self.parts.actions.find(&subscription.action);
         let may = |caller: &Caller| {
-            let starts = || match action {
+            let starts = || match &action {
                 Some(action) => action.names().any(|name| caller.may_start(name)),
                 None => caller.may_start(&subscription.action),
             };

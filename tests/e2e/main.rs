@@ -18,6 +18,7 @@ mod connector;
 mod contract_errors;
 mod contract_start;
 mod contract_status;
+mod declared;
 mod documented_callers;
 mod durability;
 mod generated_clients;

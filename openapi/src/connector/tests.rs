@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use super::*;
+use crate::document::{components_of, schema_of};
 
 /// Something that contains itself.
 #[derive(Serialize, ToSchema)]
@@ -25,18 +26,17 @@ struct Owner {
 }
 
 fn action(name: &str) -> ActionDescription {
-    let mut components = Vec::new();
-    Folder::schemas(&mut components);
-    components.push(("Folder".into(), Folder::schema()));
-    components.push(("Owner".into(), Owner::schema()));
+    let mut components = components_of::<Folder>();
+    components.push(("Folder".into(), schema_of::<Folder>()));
+    components.push(("Owner".into(), schema_of::<Owner>()));
     ActionDescription {
         name: name.into(),
         summary: "file a `folder`.".into(),
         description: "files it\nwhere it belongs".into(),
         step_description: None,
-        input: Folder::schema(),
-        output: Owner::schema(),
-        status: String::schema(),
+        input: schema_of::<Folder>(),
+        output: schema_of::<Owner>(),
+        status: schema_of::<String>(),
         components,
         events: Vec::new(),
         failures: BTreeMap::from([("no-room".into(), 424)]),

@@ -141,29 +141,22 @@ impl Schemas {
 
 impl Own {
     fn read(action: &ActionDescription) -> Result<Self, DocumentError> {
-        let json = |schema: &RefOr<Schema>| {
-            serde_json::to_value(schema).map_err(|error| DocumentError::NotJson {
-                action: action.name.clone(),
-                reason: error.to_string(),
-            })
-        };
         let mut components = BTreeMap::new();
         for (name, schema) in &action.components {
-            let schema = json(schema)?;
             // utoipa lists a type once for each place that uses it.
-            if components.get(name).is_some_and(|other| *other != schema) {
+            if components.get(name).is_some_and(|other| other != schema) {
                 return Err(DocumentError::TwoTypesOfOneName {
                     action: action.name.clone(),
                     name: name.clone(),
                 });
             }
-            components.insert(name.clone(), schema);
+            components.insert(name.clone(), schema.clone());
         }
         let own = Self {
-            input: json(&action.input)?,
-            output: json(&action.output)?,
-            status: json(&action.status)?,
-            events: action.events.iter().map(|event| json(&event.schema)).collect::<Result<_, _>>()?,
+            input: action.input.clone(),
+            output: action.output.clone(),
+            status: action.status.clone(),
+            events: action.events.iter().map(|event| event.schema.clone()).collect(),
             components,
         };
         let mut used = BTreeSet::new();
@@ -271,8 +264,22 @@ fn contract() -> Map<String, Value> {
     components
 }
 
+/// The schema of a type, as JSON.
+#[must_use]
+pub fn schema_of<T: PartialSchema>() -> Value {
+    as_json(&T::schema())
+}
+
+/// The schemas that the schema of a type refers to, by name.
+#[must_use]
+pub fn components_of<T: ToSchema>() -> Vec<(String, Value)> {
+    let mut schemas = Vec::new();
+    T::schemas(&mut schemas);
+    schemas.into_iter().map(|(name, schema)| (name, as_json(&schema))).collect()
+}
+
 fn as_json(schema: &RefOr<Schema>) -> Value {
-    serde_json::to_value(schema).expect("the contract's own schemas have string keys only")
+    serde_json::to_value(schema).expect("utoipa's schemas have string keys only")
 }
 
 fn status_view(status: &Value, output: &Value) -> Value {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use super::*;
 
@@ -78,18 +78,15 @@ struct Address {
 }
 
 fn schemas<I: ToSchema, O: ToSchema, S: ToSchema>(name: &str) -> ActionDescription {
-    let mut components = Vec::new();
-    I::schemas(&mut components);
-    O::schemas(&mut components);
-    S::schemas(&mut components);
+    let components = [components_of::<I>(), components_of::<O>(), components_of::<S>()].concat();
     ActionDescription {
         name: name.into(),
         summary: "Does something".into(),
         description: "It takes a while.".into(),
         step_description: None,
-        input: I::schema(),
-        output: O::schema(),
-        status: S::schema(),
+        input: schema_of::<I>(),
+        output: schema_of::<O>(),
+        status: schema_of::<S>(),
         components,
         events: Vec::new(),
         failures: BTreeMap::new(),
@@ -112,11 +109,11 @@ fn submit_talk() -> ActionDescription {
 
 fn request_approval() -> ActionDescription {
     let mut action = schemas::<second::Request, String, String>("request-approval");
-    second::Decision::schemas(&mut action.components);
+    action.components.extend(components_of::<second::Decision>());
     ActionDescription {
         events: vec![EventDescription {
             name: "decision".into(),
-            schema: second::Decision::schema(),
+            schema: schema_of::<second::Decision>(),
             many: false,
             has_page: false,
         }],
@@ -370,7 +367,7 @@ fn a_type_that_is_referred_to_but_has_no_schema_is_an_error() {
 #[test]
 fn two_types_of_one_name_in_one_action_are_an_error() {
     let mut action = submit_talk();
-    action.components.push(("Person".into(), second::Person::schema()));
+    action.components.push(("Person".into(), schema_of::<second::Person>()));
 
     let error = document(&DocumentSettings::default(), &[action]).unwrap_err();
 

@@ -4,9 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use raincheck_openapi::InvalidField;
+use raincheck_openapi::document::{components_of, schema_of};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use utoipa::ToSchema;
-use utoipa::openapi::{RefOr, Schema};
 
 use super::registered::fit;
 use crate::Json;
@@ -39,10 +40,10 @@ pub struct EventSettings {
     /// What people can answer on the page of its links; without any, there is no page.
     pub choices: Vec<Choice>,
     /// The schema of its body.
-    pub(crate) schema: RefOr<Schema>,
+    pub(crate) schema: Value,
     /// What that schema refers to.
-    pub(crate) schemas: Vec<(String, RefOr<Schema>)>,
-    pub(crate) check: fn(&str) -> Result<(), Vec<InvalidField>>,
+    pub(crate) schemas: Vec<(String, Value)>,
+    pub(crate) check: EventCheck,
     question: Option<Ask>,
 }
 
@@ -66,6 +67,18 @@ pub struct Question {
     pub text: String,
 }
 
+/// Tells whether the body of an event fits.
+#[derive(Clone)]
+pub(crate) struct EventCheck(pub(crate) Arc<Fits>);
+
+type Fits = dyn Fn(&str) -> Result<(), Vec<InvalidField>> + Send + Sync;
+
+impl fmt::Debug for EventCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventCheck(..)")
+    }
+}
+
 #[derive(Clone)]
 struct Ask(Arc<AskFn>);
 
@@ -80,18 +93,14 @@ impl fmt::Debug for Ask {
 impl EventSettings {
     /// An event `name` whose body is a `T`; anything else is refused when it is sent.
     #[must_use]
-    pub fn new<T: DeserializeOwned + ToSchema>(name: impl Into<String>) -> Self {
-        let mut schemas = Vec::new();
-        T::schemas(&mut schemas);
-        Self {
-            name: name.into(),
-            many: false,
-            choices: Vec::new(),
-            schema: T::schema(),
-            schemas,
-            check: fit::<T>,
-            question: None,
-        }
+    pub fn new<T: DeserializeOwned + ToSchema + 'static>(name: impl Into<String>) -> Self {
+        let check = EventCheck(Arc::new(fit::<T>));
+        Self { schemas: components_of::<T>(), ..Self::of_schema(name.into(), schema_of::<T>(), check) }
+    }
+
+    /// An event whose body has this schema, which `check` holds.
+    pub(crate) const fn of_schema(name: String, schema: Value, check: EventCheck) -> Self {
+        Self { name, many: false, choices: Vec::new(), schema, schemas: Vec::new(), check, question: None }
     }
 
     /// Lets one event link deliver more than one event.
@@ -137,7 +146,7 @@ impl EventSettings {
                 "it is there twice"
             } else if label.trim().is_empty() {
                 "its button says nothing"
-            } else if (self.check)(&body.to_string()).is_err() {
+            } else if (self.check.0)(&body.to_string()).is_err() {
                 "its body does not fit the event"
             } else {
                 return None;

@@ -3,6 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +51,8 @@ struct Parts {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     details: Option<Json>,
     #[serde(skip)]
+    retry_after: Option<Duration>,
+    #[serde(skip)]
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
@@ -80,7 +83,7 @@ impl Failure {
     }
 
     fn of(kind: FailureKind, code: String, message: String) -> Self {
-        Self(Box::new(Parts { kind, code, message, details: None, source: None }))
+        Self(Box::new(Parts { kind, code, message, details: None, retry_after: None, source: None }))
     }
 
     /// Adds what only operators shall see, in the management API.
@@ -95,6 +98,20 @@ impl Failure {
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into().into());
         self
+    }
+
+    /// Says that another attempt before this time is not wanted, such as by a `Retry-After`: the next one waits for as
+    /// long, or for as long as the step's policy says if that is longer.
+    #[must_use]
+    pub fn retry_after(mut self, pause: Option<Duration>) -> Self {
+        self.0.retry_after = pause;
+        self
+    }
+
+    /// How long the next attempt has to wait at least.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        self.0.retry_after.unwrap_or_default()
     }
 
     /// The same failure as one that is not tried again.
@@ -138,9 +155,9 @@ impl Failure {
 }
 
 impl PartialEq for Failure {
-    /// Compares everything but the source.
+    /// Compares everything that is kept: not the source, and not when to try again.
     fn eq(&self, other: &Self) -> bool {
-        let Parts { kind, code, message, details, source: _ } = &*self.0;
+        let Parts { kind, code, message, details, retry_after: _, source: _ } = &*self.0;
         (kind, code, message, details) == (&other.0.kind, &other.0.code, &other.0.message, &other.0.details)
     }
 }

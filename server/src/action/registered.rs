@@ -5,9 +5,10 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 use raincheck_openapi::InvalidField;
+use raincheck_openapi::document::{components_of, schema_of};
 use serde::de::DeserializeOwned;
-use utoipa::openapi::{RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::port::Port;
 use super::strict::Strict;
@@ -25,16 +26,17 @@ pub struct Registered {
     handler: Arc<dyn Handler>,
 }
 
-/// The schemas of an action's types.
+/// The schemas of an action: JSON Schema 2020-12, as JSON.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Schemas {
     /// What a caller gives.
-    pub input: RefOr<Schema>,
+    pub input: Value,
     /// What a caller gets.
-    pub output: RefOr<Schema>,
+    pub output: Value,
     /// The custom status.
-    pub status: RefOr<Schema>,
-    /// What those refer to, by name.
-    pub components: Vec<(String, RefOr<Schema>)>,
+    pub status: Value,
+    /// What those and the events refer to as `#/components/schemas/NAME`, by name.
+    pub components: Vec<(String, Value)>,
 }
 
 impl Registered {
@@ -47,12 +49,22 @@ impl Registered {
         let settings = action.settings();
         components.extend(settings.events.iter().flat_map(|event| event.schemas.iter().cloned()));
         let schemas = Schemas {
-            input: A::Input::schema(),
-            output: A::Output::schema(),
-            status: A::Status::schema(),
+            input: schema_of::<A::Input>(),
+            output: schema_of::<A::Output>(),
+            status: schema_of::<A::Status>(),
             components,
         };
         Self { name: A::NAME.into(), settings, schemas, handler: Arc::new(action) }
+    }
+
+    /// An action whose handler knows no types, but schemas.
+    pub(crate) fn of_schemas(
+        name: &str,
+        settings: Settings,
+        schemas: Schemas,
+        handler: Arc<dyn Handler>,
+    ) -> Self {
+        Self { name: name.into(), settings, schemas, handler }
     }
 
     /// Its name.
@@ -116,13 +128,19 @@ impl Registered {
 }
 
 // A type lists what it refers to, but not itself, and yet it may refer to itself.
-fn collect<T: ToSchema>(components: &mut Vec<(String, RefOr<Schema>)>) {
-    components.push((T::name().into_owned(), T::schema()));
-    T::schemas(components);
+fn collect<T: ToSchema>(components: &mut Vec<(String, Value)>) {
+    components.push((T::name().into_owned(), schema_of::<T>()));
+    components.extend(components_of::<T>());
 }
 
-trait Handler: Send + Sync {
+/// What runs the operations of an action: an [`Action`], or what was declared of one.
+pub(crate) trait Handler: Send + Sync {
+    /// Whether `input` fits.
+    ///
+    /// # Errors
+    /// Where it does not: at least the first place.
     fn validate(&self, input: &str) -> Result<(), Vec<InvalidField>>;
+    /// The work.
     fn run(self: Arc<Self>, port: Arc<dyn Port>, input: Json) -> BoxFuture<'static, Result<Json, Failure>>;
 }
 

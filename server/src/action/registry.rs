@@ -9,7 +9,7 @@ use raincheck_openapi::ProblemCode;
 use super::{Action, Registered};
 
 /// The actions of a server.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Registry {
     actions: BTreeMap<Arc<str>, Arc<Registered>>,
     aliases: BTreeMap<Arc<str>, Arc<Registered>>,
@@ -99,7 +99,18 @@ impl Registry {
         action: A,
         shortest_retention: Duration,
     ) -> Result<(), RegistryError> {
-        let registered = Registered::new(action);
+        self.add(Arc::new(Registered::new(action)), shortest_retention)
+    }
+
+    /// Adds an action whose types are erased.
+    ///
+    /// # Errors
+    /// As [`register`](Self::register).
+    pub(crate) fn add(
+        &mut self,
+        registered: Arc<Registered>,
+        shortest_retention: Duration,
+    ) -> Result<(), RegistryError> {
         check(&registered, shortest_retention)?;
         let name = Arc::clone(registered.name());
         if let Some(other) = self.find(&name) {
@@ -110,7 +121,6 @@ impl Registry {
                 }
             });
         }
-        let registered = Arc::new(registered);
         self.actions.insert(Arc::clone(&name), Arc::clone(&registered));
         for alias in &registered.settings().aliases {
             if self.find(alias).is_some() {
@@ -150,7 +160,11 @@ pub(crate) fn is_name(name: &str) -> bool {
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
-fn check(action: &Registered, shortest_retention: Duration) -> Result<(), RegistryError> {
+/// Whether the name and the settings of an action are usable.
+///
+/// # Errors
+/// What is not.
+pub(crate) fn check(action: &Registered, shortest_retention: Duration) -> Result<(), RegistryError> {
     let settings = action.settings();
     let name = || action.name().to_string();
     if !is_name(action.name()) {

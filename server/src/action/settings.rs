@@ -49,6 +49,8 @@ pub struct Settings {
     pub callers_may_cancel: bool,
     /// Which links (`cancel`, `event:NAME`) a caller may ask for with `?links=`.
     pub caller_links: Vec<String>,
+    /// The only callers that may start it, by the names of their keys; empty: every key that may start it.
+    pub callers: Vec<String>,
     /// How long a running step may go on after a cancel.
     pub cancel_grace: Duration,
     /// Whether equal starts without an idempotency key are one.
@@ -94,6 +96,7 @@ impl Default for Settings {
             pace: Pace { seconds: 5 },
             callers_may_cancel: false,
             caller_links: Vec::new(),
+            callers: Vec::new(),
             cancel_grace: Duration::from_secs(10),
             duplicate_shield: None,
             example: None,
@@ -203,6 +206,13 @@ impl Settings {
     #[must_use]
     pub fn caller_links<const N: usize>(mut self, rights: [&str; N]) -> Self {
         self.caller_links = rights.map(str::to_owned).to_vec();
+        self
+    }
+
+    /// Lets only these callers start it, whatever else their keys allow: the names of their keys.
+    #[must_use]
+    pub fn callers<const N: usize>(mut self, names: [&str; N]) -> Self {
+        self.callers = names.map(str::to_owned).to_vec();
         self
     }
 

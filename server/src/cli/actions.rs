@@ -1,9 +1,9 @@
-//! The actions of this binary: the samples.
+//! The actions of this binary: the samples, and those that the configuration declares.
 
-use raincheck_server::ServerBuilder;
 use raincheck_server::config::{Config, NotifyBy};
 use raincheck_server::outbound::Outbound;
 use raincheck_server::samples::{Countdown, SubmitTalk};
+use raincheck_server::{Server, ServerBuilder};
 
 use super::failure::Failure;
 
@@ -25,4 +25,17 @@ pub(super) fn register(builder: ServerBuilder, config: &Config) -> Result<Server
         .action(SubmitTalk::from(&config.samples.submit_talk))
         .action(approval)
         .action(Countdown))
+}
+
+/// Prints the actions, with what they do.
+pub(super) fn list(config: Config) -> Result<(), Failure> {
+    let actions = register(Server::builder(), &config)?
+        .config(config)
+        .actions()
+        .map_err(|error| Failure::because("the actions", &error))?;
+    let width = actions.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, summary) in actions {
+        println!("{name:width$}  {summary}");
+    }
+    Ok(())
 }

@@ -3,26 +3,27 @@
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 
-use raincheck_server::config::Config;
+use raincheck_server::config::{Arguments, Config};
 use raincheck_server::telemetry::{self, Metrics};
-use raincheck_server::{Listeners, Server};
+use raincheck_server::{Listeners, Reloader, Server};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use super::failure::{Failure, with_causes};
-use super::shutdown::Signals;
+use super::shutdown::{HangUps, Signals};
 use super::{actions, development_key};
 
 /// Runs the server.
-pub(super) fn run(config: Config) -> Result<(), Failure> {
+pub(super) fn run(config: Config, arguments: &Arguments) -> Result<(), Failure> {
     telemetry::set_up_logs(&config.log).map_err(|error| Failure::because("logs", &error))?;
     let metrics = Metrics::set_up().map_err(|error| Failure::because("metrics", &error))?;
     let runtime = Runtime::new().map_err(|error| Failure::because("cannot start", &error))?;
-    runtime.block_on(serve(config, metrics))
+    runtime.block_on(serve(config, metrics, arguments.clone()))
 }
 
-async fn serve(config: Config, metrics: Metrics) -> Result<(), Failure> {
+async fn serve(config: Config, metrics: Metrics, arguments: Arguments) -> Result<(), Failure> {
     let signals = Signals::new().map_err(|error| Failure::because("signals", &error))?;
+    let hang_ups = HangUps::new().map_err(|error| Failure::because("signals", &error))?;
     let listeners = Listeners {
         public: bind(config.listen, "listen").await?,
         management: bind(config.admin_listen, "admin_listen").await?,
@@ -40,9 +41,36 @@ async fn serve(config: Config, metrics: Metrics) -> Result<(), Failure> {
     let introduction = key.map(|key| key.introduce(public, config.samples.enabled));
     announce(public, management, introduction.as_deref());
     let tidying = tokio::spawn(metrics.keep_tidy());
+    let reloading = tokio::spawn(reload(server.reloader(), hang_ups, arguments));
     let served = server.run(listeners, signals.first()).await;
     tidying.abort();
+    reloading.abort();
     served.map_err(|error| Failure::because("the server stopped", &error))
+}
+
+/// Reads the declared actions again whenever a signal asks for it. What is wrong with them is logged, and then those
+/// before stay.
+async fn reload(reloader: Reloader, mut hang_ups: HangUps, arguments: Arguments) {
+    while hang_ups.next().await {
+        let config = match Config::load(&arguments) {
+            Ok(config) => config,
+            Err(error) => {
+                for mistake in error.to_string().lines() {
+                    tracing::error!(mistake, "the configuration is not good; nothing was changed");
+                }
+                continue;
+            }
+        };
+        match reloader.reload(&config.actions).await {
+            Ok(taken_up) => {
+                let actions = config.actions.iter().count();
+                tracing::info!(actions, operations = taken_up, "the declared actions were read again");
+            }
+            Err(error) => {
+                tracing::error!(%error, "the declared actions cannot be served; nothing was changed")
+            }
+        }
+    }
 }
 
 /// Waits for something short, outside of a runtime.

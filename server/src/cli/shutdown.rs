@@ -1,4 +1,4 @@
-//! Signals: the first one ends the server in good order, a second one ends it at once.
+//! Signals: the first one ends the server in good order, a second one ends it at once; SIGHUP reads the actions again.
 
 use std::io;
 
@@ -34,5 +34,20 @@ impl Signals {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
         }
+    }
+}
+
+/// SIGHUP: the declared actions are to be read again. From its making on, it no longer ends the process.
+pub(super) struct HangUps(Signal);
+
+impl HangUps {
+    /// Takes over the signal. Within a runtime.
+    pub(super) fn new() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next one. False once there can be none.
+    pub(super) async fn next(&mut self) -> bool {
+        self.0.recv().await.is_some()
     }
 }

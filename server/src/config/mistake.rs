@@ -21,6 +21,8 @@ pub enum Origin {
     Program,
     /// In a file.
     File(PathBuf),
+    /// In a line of a file; from 1.
+    Line(PathBuf, usize),
     /// By an environment variable or an argument of this name, which stands for the key.
     Named(String),
 }
@@ -30,6 +32,8 @@ impl fmt::Display for Mistake {
         let Self { origin, key, problem } = self;
         match origin {
             Origin::Program => write!(f, "`{key}`: {problem}"),
+            Origin::Line(path, line) if key.is_empty() => write!(f, "{}:{line}: {problem}", path.display()),
+            Origin::Line(path, line) => write!(f, "{}:{line}: `{key}`: {problem}", path.display()),
             Origin::File(path) => write!(f, "{}: `{key}`: {problem}", path.display()),
             Origin::Named(name) => write!(f, "{name}: {problem}"),
         }

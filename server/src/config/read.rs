@@ -7,12 +7,15 @@ use figment::Figment;
 use figment::error::{Actual, Kind};
 use figment::providers::{Format, Toml};
 use figment::value::Dict;
+use toml::de::{DeTable, DeValue};
 
 use super::Config;
+use super::actions;
 use super::mistake::{ConfigError, Mistake, Origin};
 use super::secrets::{self, LinkKeys, Secret};
 use super::units::comma_list;
 use crate::auth::ApiKey;
+use crate::declared;
 
 /// What arguments say; they win over the environment and the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,6 +32,8 @@ pub struct Arguments {
     pub public_url: Option<String>,
     /// `--allow-plain-http`.
     pub allow_plain_http: bool,
+    /// `--actions`.
+    pub actions: Option<PathBuf>,
 }
 
 /// The file that is read without `--config`, if it is there.
@@ -55,7 +60,9 @@ impl Config {
         environment: &dyn Fn(&str) -> Option<String>,
         arguments: &Arguments,
     ) -> Result<Self, ConfigError> {
-        let config = file.map_or_else(|| Ok(Self::default()), from_file)?;
+        let text = file.map(read_text).transpose()?;
+        let text = file.zip(text.as_deref());
+        let config = text.map_or_else(|| Ok(Self::default()), |(path, text)| from_file(path, text))?;
         let mut sources = Sources { config, origins: BTreeMap::new(), mistakes: Vec::new() };
         // An empty variable is how containers say that one is not set.
         let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
@@ -63,6 +70,7 @@ impl Config {
             ("listen", "RAINCHECK_LISTEN"),
             ("admin_listen", "RAINCHECK_ADMIN_LISTEN"),
             ("data_dir", "RAINCHECK_DATA_DIR"),
+            ("actions_dir", "RAINCHECK_ACTIONS"),
             ("public_url", "RAINCHECK_PUBLIC_URL"),
             ("trusted_gateways", "RAINCHECK_TRUSTED_GATEWAYS"),
             ("cors_origins", "RAINCHECK_CORS_ORIGINS"),
@@ -71,13 +79,15 @@ impl Config {
                 sources.set(key, name, value);
             }
         }
-        let Arguments { config: _, listen, admin_listen, data_dir, public_url, allow_plain_http } =
+        let Arguments { config: _, listen, admin_listen, data_dir, public_url, allow_plain_http, actions } =
             arguments.clone();
+        let actions = actions.map(|path| path.to_string_lossy().into_owned());
         let data_dir = data_dir.map(|path| path.to_string_lossy().into_owned());
         for (key, name, value) in [
             ("listen", "--listen", listen),
             ("admin_listen", "--admin-listen", admin_listen),
             ("data_dir", "--data-dir", data_dir),
+            ("actions_dir", "--actions", actions),
             ("public_url", "--public-url", public_url),
         ] {
             if let Some(value) = value {
@@ -86,7 +96,8 @@ impl Config {
         }
         sources.config.allow_plain_http |= allow_plain_http;
         sources.secrets(&variable);
-        sources.finish(file)
+        sources.declared(text, &variable);
+        sources.finish(text)
     }
 }
 
@@ -120,6 +131,10 @@ impl Sources {
                 comma_list(&value).map(|list| config.cors_origins = list).is_ok(),
                 "origins with commas between them, such as https://app.example.com; no paths, no `*`",
             ),
+            "actions_dir" => {
+                config.actions_dir = Some(value.clone().into());
+                (true, "")
+            }
             _ => {
                 config.data_dir = value.clone().into();
                 (true, "")
@@ -172,32 +187,57 @@ impl Sources {
         }
     }
 
-    fn finish(self, file: Option<&Path>) -> Result<Config, ConfigError> {
+    /// The declared actions, once it is known where the data is.
+    fn declared(&mut self, text: Option<(&Path, &str)>, variable: &dyn Fn(&str) -> Option<String>) {
+        self.mistakes.extend(actions::read(&mut self.config, text, variable));
+    }
+
+    fn finish(self, text: Option<(&Path, &str)>) -> Result<Config, ConfigError> {
         let Self { config, origins, mut mistakes } = self;
-        let elsewhere = file.map_or(Origin::Program, |path| Origin::File(path.to_owned()));
+        let elsewhere = |key: &str| text.map_or(Origin::Program, |(path, text)| origin(path, text, key));
         for (key, problem) in config.mistakes() {
             if mistakes.iter().any(|known| known.key == key) {
                 continue;
             }
-            let origin = origins.get(key).unwrap_or(&elsewhere).clone();
+            let origin = origins.get(key).cloned().unwrap_or_else(|| elsewhere(key));
             mistakes.push(Mistake { origin, key: key.to_owned(), problem });
         }
         if mistakes.is_empty() { Ok(config) } else { Err(ConfigError::Mistakes(mistakes)) }
     }
 }
 
-fn from_file(path: &Path) -> Result<Config, ConfigError> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
-    from_toml(&text).map_err(|error| {
+fn read_text(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn from_file(path: &Path, text: &str) -> Result<Config, ConfigError> {
+    from_toml(text).map_err(|error| {
         let figment::Error { path: keys, kind, .. } = *error;
         match explain(&keys, kind) {
             Some((key, problem)) => {
-                ConfigError::Mistakes(vec![Mistake { origin: Origin::File(path.to_owned()), key, problem }])
+                ConfigError::Mistakes(vec![Mistake { origin: origin(path, text, &key), key, problem }])
             }
-            None => ConfigError::NotToml { path: path.to_owned(), reason: toml_reason(&text) },
+            None => ConfigError::NotToml { path: path.to_owned(), reason: toml_reason(text) },
         }
     })
+}
+
+/// The line of a key; the file if it does not stand there by itself.
+fn origin(path: &Path, text: &str, key: &str) -> Origin {
+    let line = || {
+        let mut table = DeTable::parse(text).ok()?.into_inner();
+        let mut keys = key.split('.').peekable();
+        loop {
+            let (name, value) = table.remove_entry(keys.next()?)?;
+            match value.into_inner() {
+                _ if keys.peek().is_none() => return Some(declared::line(text, name.span().start)),
+                DeValue::Table(inner) => table = inner,
+                _ => return None,
+            }
+        }
+    };
+    line().map_or_else(|| Origin::File(path.to_owned()), |line| Origin::Line(path.to_owned(), line))
 }
 
 /// Reads TOML over the defaults, without checking it.

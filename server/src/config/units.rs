@@ -8,17 +8,17 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use ipnet::IpNet;
 use jiff::{Span, SpanRelativeTo};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, Visitor};
 
 use crate::http::ErrorMediaType;
 
 /// A duration in text. A bare number is refused: it leaves open whether it counts seconds or milliseconds.
-pub(super) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+pub(crate) fn duration<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     deserializer.deserialize_str(DurationText)
 }
 
 /// The same where it may be left out.
-pub(super) fn optional_duration<'de, D: Deserializer<'de>>(
+pub(crate) fn optional_duration<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
     duration(deserializer).map(Some)
@@ -55,7 +55,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// A number of bytes: `1 MiB`, `500 kB`, or a bare number.
-pub(super) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+pub(crate) fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     deserializer.deserialize_any(Bytes)
 }
 
@@ -113,6 +113,11 @@ pub(super) fn comma_list<T: FromStr>(text: &str) -> Result<Vec<T>, T::Err> {
     text.split(',').map(str::trim).filter(|text| !text.is_empty()).map(str::parse).collect()
 }
 
+/// What is read by other means.
+pub(super) fn elsewhere<'de, T: Default, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| T::default())
+}
+
 /// One of the two media types of errors.
 pub(super) fn error_media_type<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -126,7 +131,7 @@ pub(super) fn error_media_type<'de, D: Deserializer<'de>>(
 }
 
 /// A duration for people.
-pub(super) fn show_duration(duration: Duration) -> String {
+pub(crate) fn show_duration(duration: Duration) -> String {
     const UNITS: [(u128, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
     let milliseconds = duration.as_millis();
     match UNITS.iter().find(|(length, _)| milliseconds > 0 && milliseconds.is_multiple_of(*length)) {

@@ -38,7 +38,7 @@ impl Inner {
         action: &str,
         input: Json,
     ) -> Result<Json, Failure> {
-        let Some(registered) = self.registry.find(action) else {
+        let Some(registered) = self.actions.find(action) else {
             return Err(Failure::new(
                 "unknown-child",
                 "an action that this operation starts is not registered",
@@ -54,7 +54,7 @@ impl Inner {
         let mut watch = self.watchers.watch(id);
         let mut pause = STORE_PAUSE;
         loop {
-            match self.child_once(parent, id, registered, &input).await {
+            match self.child_once(parent, id, &registered, &input).await {
                 Ok(Some(result)) => return result,
                 Ok(None) => watch.changed().await,
                 Err(error) => {
@@ -71,7 +71,7 @@ impl Inner {
         self: &Arc<Self>,
         parent: &Arc<Run>,
         id: OperationId,
-        action: &Registered,
+        action: &Arc<Registered>,
         input: &Json,
     ) -> Result<Option<Result<Json, Failure>>, StoreError> {
         let operation = match self.store.read(id).await? {
@@ -106,7 +106,7 @@ impl Inner {
         self: &Arc<Self>,
         run: &Arc<Run>,
         id: OperationId,
-        action: &Registered,
+        action: &Arc<Registered>,
         input: Json,
     ) -> Result<(), StoreError> {
         let parent = &run.operation;
@@ -123,9 +123,9 @@ impl Inner {
         let limits = ActiveLimits { total: u64::MAX, action: u64::MAX, caller: u64::MAX };
         let new = NewOperation { operation, input, idempotency: None, limits, callback: None };
         // A task of its own: whoever waits for the child may be told of a cancel and go.
-        let (inner, run) = (Arc::clone(self), Arc::clone(run));
+        let (inner, run, action) = (Arc::clone(self), Arc::clone(run), Arc::clone(action));
         let submitted = self.services.spawn(async move {
-            let accepted = inner.submit(new).await;
+            let accepted = inner.submit(action, new).await;
             // A cancel that was passed on before the child was accepted has found nothing.
             let was_canceled = run.core().canceling.as_ref().is_some_and(|it| it.children.contains(&id));
             if was_canceled {

@@ -95,7 +95,8 @@ impl Run {
         if let (Err(failure), Command::Step(policy)) = (&result, &slot.command) {
             let again = (failure.kind() == FailureKind::Retryable && !slot.canceled)
                 .then(|| policy.delay(attempt, dice()))
-                .flatten();
+                .flatten()
+                .map(|delay| delay.max(failure.pause()));
             tracing::warn!(
                 operation.id = %self.operation.id, step.id = %slot.id, step.attempt = attempt, failure.code = failure.code(),
                 failure.source = failure.source().map(tracing::field::display), retry_in = ?again,

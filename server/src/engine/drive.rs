@@ -178,11 +178,20 @@ impl Driver {
     }
 
     fn poll_permit(&mut self, task: &mut Task<'_>) {
-        if self.permit.is_none() && self.run.core().wants_permit {
+        if self.permit.is_none() {
+            if !self.run.core().wants_permit {
+                return;
+            }
             self.permit = self.run.engine.permit(self.run.action.name());
         }
-        let Some(permit) = &mut self.permit else { return };
-        let Poll::Ready(permit) = permit.as_mut().poll(task) else { return };
+        let permit = match &mut self.permit {
+            Some(permit) => match permit.as_mut().poll(task) {
+                Poll::Ready(permit) => permit,
+                Poll::Pending => return,
+            },
+            // The action has no limit any more.
+            None => None,
+        };
         self.permit = None;
         {
             let mut core = self.run.core();

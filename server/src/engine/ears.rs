@@ -21,7 +21,7 @@ impl Listener for Ears {
             return;
         }
         let action = &operation.action;
-        inner.watchers.feed_grew(inner.registry.renamed(action).unwrap_or(action));
+        inner.watchers.feed_grew(inner.actions.now().renamed(action).unwrap_or(action));
         told(operation);
         inner.heard(operation.id, |running| {
             running.ended = true;

@@ -30,7 +30,7 @@ impl Engine {
     async fn take_over(&self) -> Result<usize, StoreError> {
         let inner = &self.inner;
         inner.sweeper.catch_up(&*inner.store, inner.clock.now()).await?;
-        let actions = inner.registry.names();
+        let actions = inner.actions.now().names();
         let mut recovered = 0;
         let mut beginning = None;
         loop {
@@ -63,12 +63,12 @@ impl Inner {
     fn go_on(self: &Arc<Self>, operation: Arc<Operation>, claim: Claim, history: Vec<Record>) {
         let seen = history.last().map(|record| record.sequence);
         let (Some(action), Some((core, input))) =
-            (self.registry.find(&operation.action), replay::resume(history))
+            (self.actions.find(&operation.action), replay::resume(history))
         else {
             tracing::error!(operation.id = %operation.id, "the operation has no input in its journal; it waits for its deadline");
             return;
         };
-        let run = self.begin(Arc::clone(action), operation, claim, core);
+        let run = self.begin(action, operation, claim, core);
         self.supervise(Driver::new(run, input, seen));
     }
 }

@@ -4,6 +4,7 @@ mod cancel;
 mod children;
 mod crash;
 mod events;
+mod follow;
 mod halting;
 mod left_children;
 mod limits;
@@ -23,7 +24,7 @@ use tokio::sync::mpsc;
 
 use self::halting::{Halting, Place};
 use super::{Engine, HandlerLimits, Parts};
-use crate::action::{Action, Registry};
+use crate::action::{Action, Actions, Registry};
 use crate::journal::{Entry, Record};
 use crate::operation::{Operation, OperationId, State};
 use crate::operations::{Limits, Operations, Start, Started};
@@ -123,14 +124,14 @@ impl World {
     fn load(&self, limits: HandlerLimits, register: impl FnOnce(&mut Registry)) -> Process {
         let mut registry = Registry::default();
         register(&mut registry);
-        let registry = Arc::new(registry);
+        let registry = Arc::new(Actions::new(registry));
         let store = Arc::new(SqliteStore::open(SqliteOptions::new(self.directory.path())).unwrap());
         let halting = Arc::new(Halting::new(store.clone()));
         let watchers = Watchers::default();
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let engine = Engine::new(Parts {
             store: halting.clone(),
-            registry: registry.clone(),
+            actions: registry.clone(),
             watchers: watchers.clone(),
             clock: clock.clone(),
             event_url: Box::new(|operation, name| format!("https://example.com/{}/{name}", operation.id)),

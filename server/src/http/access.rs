@@ -60,7 +60,8 @@ pub(crate) async fn admit(
         None => None,
     };
     // What was read is under the name that its action has now; links go on to have the one that it had.
-    let action = app.operations.registry().renamed(action).map_or(action, |name| name);
+    let renamed = app.operations.registry().renamed(action).cloned();
+    let action = renamed.as_deref().unwrap_or(action);
     match found {
         Some(Found::Operation(operation)) if &*operation.action == action => {
             if verdict == Verdict::Granted {

@@ -35,8 +35,8 @@ pub(crate) async fn show(
 }
 
 async fn ask(app: &App, call: &Call, action: &str, id: &str, name: String) -> Result<Response, Problem> {
-    let registered = app.operations.registry().find(action);
-    let event = registered.and_then(|action| action.settings().find_event(&name));
+    let registered = app.operations.action(action);
+    let event = registered.as_ref().and_then(|action| action.settings().find_event(&name));
     if event.is_some_and(|event| event.choices.is_empty()) {
         let detail = "the event has no page; its link takes POST";
         return Err(
@@ -179,7 +179,7 @@ impl<'a> Link<'a> {
             _ => None,
         };
         Ok(asked.unwrap_or_else(|| {
-            let action = app.operations.registry().find(&self.operation.action);
+            let action = app.operations.action(&self.operation.action);
             let summary = action.map(|action| action.settings().summary.clone());
             let title = summary.filter(|summary| !summary.is_empty());
             Question {

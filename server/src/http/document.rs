@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use raincheck_openapi::ProblemCode;
 use utoipa_swagger_ui::Config;
@@ -16,7 +17,7 @@ use super::status;
 /// The OpenAPI document.
 pub(crate) async fn json(_: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
     switched_on(&app)?;
-    Ok(status::json(StatusCode::OK, app.document.clone()))
+    Ok(status::json(StatusCode::OK, Bytes::clone(&app.document.load())))
 }
 
 /// A file of Swagger UI, which shows the document.

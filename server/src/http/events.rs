@@ -50,8 +50,8 @@ pub(crate) async fn deliver<B: Buf, E>(
     token: Option<&str>,
     body: impl Stream<Item = Result<B, E>>,
 ) -> Result<Response, Problem> {
-    let action = app.operations.registry().find(&operation.action);
-    let event = action.and_then(|action| action.settings().find_event(name));
+    let action = app.operations.action(&operation.action);
+    let event = action.as_ref().and_then(|action| action.settings().find_event(name));
     let event = event.ok_or_else(Problem::unknown_event)?;
     let limits = &app.settings.limits;
     let body = body::read(call, body, BodyLimits { bytes: limits.event, time: limits.body_time }).await?;
@@ -66,7 +66,7 @@ pub(crate) async fn deliver<B: Buf, E>(
     let choice = is_form.then(|| choices::chosen(event, &body)).flatten();
     let Input { content, value } = match is_form {
         true => choices::input(event, choice, secret),
-        false => Input::read(call, body, key.is_some().then_some(secret), event.check),
+        false => Input::read(call, body, key.is_some().then_some(secret), &*event.check.0),
     };
     let once = key.zip(content).map(|(key, content)| EventKey { key, content });
     let signaled = match value {

@@ -124,7 +124,8 @@ fn right(app: &App, operation: &Operation, index: usize, word: &str) -> Result<R
         Problem::invalid(vec![InvalidField::member(format!("/rights/{index}"), expected)])
     })?;
     if let Right::Event(name) = &right {
-        let action = app.operations.registry().find(&operation.action);
+        let registry = app.operations.registry();
+        let action = registry.find(&operation.action);
         if action.and_then(|action| action.settings().find_event(name)).is_none() {
             return Err(Problem::new(ProblemCode::UnknownEvent, "the action declares no event of that name"));
         }

@@ -161,8 +161,8 @@ fn action_at(path: &str) -> Option<&str> {
 fn is_event_without_page(app: &App, path: &str) -> bool {
     let segments: Vec<_> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
     let ["", "v1", "actions", action, "operations", _, "events", name] = *segments else { return false };
-    let action = app.operations.registry().find(action);
-    let event = action.and_then(|action| action.settings().find_event(name));
+    let action = app.operations.action(action);
+    let event = action.as_ref().and_then(|action| action.settings().find_event(name));
     event.is_none_or(|event| event.choices.is_empty())
 }
 

@@ -70,7 +70,7 @@ pub(crate) async fn start<B: Buf, E>(
 /// # Errors
 /// 404 if there is none.
 pub(crate) fn find(app: &App, action: &str) -> Result<Arc<Registered>, Problem> {
-    let found = app.operations.registry().find(action).cloned();
+    let found = app.operations.action(action);
     found.ok_or_else(|| Problem::new(ProblemCode::UnknownAction, "this server has no action of that name"))
 }
 
@@ -80,6 +80,10 @@ fn permitted(call: &Call, caller: &Caller, action: &Registered) -> Result<Vec<Ri
     // A key that was made for the action under a name that it had is still a key for it.
     if !action.names().any(|name| caller.may_start(name)) {
         return forbidden(format!("the key may not start `{}`", action.name()));
+    }
+    let callers = &action.settings().callers;
+    if !callers.is_empty() && !callers.iter().any(|name| **name == **caller.name()) {
+        return forbidden(format!("`{}` may be started by certain callers only", action.name()));
     }
     let asked = call.parameter("links").unwrap_or_default();
     let mut rights = Vec::new();
@@ -129,7 +133,7 @@ async fn accept(
     app: &App,
     call: &Call,
     caller: &Caller,
-    action: &Registered,
+    action: &Arc<Registered>,
     input: Result<Json, Problem>,
     idempotency: Option<Idempotency>,
     callback: Option<SecretUrl>,

@@ -42,10 +42,10 @@ pub(crate) async fn subscribe<B: Buf, E>(
     let caller = app.caller(&call).await?.ok_or_else(Problem::unauthenticated)?;
     let asked: NewSubscription = read(&app, &call, body).await?;
     let NewSubscription { action, outcomes, url, scope, format, secret } = asked;
-    let action = app.operations.registry().find(&action).ok_or_else(|| {
+    let action = app.operations.action(&action).ok_or_else(|| {
         Problem::invalid(vec![InvalidField::member("/action", "this server has no action of that name")])
     })?;
-    permit(&caller, action, scope)?;
+    permit(&caller, &action, scope)?;
     let url = receiver(&app, &call, &url).map_err(|detail| refused("/url", detail))?;
     let secret = secret_of(secret)?;
     let wish = Subscribe {

@@ -19,6 +19,7 @@ mod wait;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -28,7 +29,7 @@ use tempfile::TempDir;
 use super::call::loopback;
 use super::front::Front;
 use super::{App, HttpSettings};
-use crate::action::Registry;
+use crate::action::{Actions, Registry};
 use crate::auth::{ApiKey, Authenticator};
 use crate::capability::Signer;
 use crate::clock::{Clock, ManualClock};
@@ -87,11 +88,11 @@ impl World {
         registry.register(RequestApproval::default(), Duration::ZERO).unwrap();
         registry.register(shield::Shielded::<false>, Duration::ZERO).unwrap();
         registry.register(shield::Shielded::<true>, Duration::ZERO).unwrap();
-        let registry = Arc::new(registry);
+        let registry = Arc::new(Actions::new(registry));
         let watchers = Watchers::default();
         let engine = Engine::new(Parts {
             store: store.clone(),
-            registry: Arc::clone(&registry),
+            actions: Arc::clone(&registry),
             watchers: watchers.clone(),
             clock: Arc::clone(&time),
             event_url: Box::new(|_, _| String::new()),
@@ -113,7 +114,7 @@ impl World {
         let webhooks = Webhooks::start(crate::webhooks::Parts {
             store: store.clone(),
             subscriptions: store.clone(),
-            registry,
+            actions: registry,
             authenticator: Arc::clone(&authenticator),
             clock: time,
             outbound: Outbound::new(OutboundConfig::default()).unwrap(),
@@ -131,7 +132,7 @@ impl World {
             authenticator,
             content_secret: ContentSecret::new(store.content_secret().await.unwrap()),
             settings,
-            document: Bytes::from_static(b"{\"openapi\":\"3.1.0\"}"),
+            document: Arc::new(ArcSwap::from_pointee(Bytes::from_static(b"{\"openapi\":\"3.1.0\"}"))),
             metrics: Box::new(|| "up 1\n".to_owned()),
         }));
         Self {

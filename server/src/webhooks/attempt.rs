@@ -91,7 +91,7 @@ impl Inner {
         let Some(Found::Operation(mut operation)) = self.parts.store.read(delivery.operation).await? else {
             return Ok(None);
         };
-        if let Some(name) = self.parts.registry.renamed(&operation.action) {
+        if let Some(name) = self.parts.actions.now().renamed(&operation.action) {
             Arc::make_mut(&mut Arc::make_mut(&mut operation).origin).action = Arc::clone(name);
         }
         Ok(Some(operation))

@@ -125,7 +125,7 @@ async fn catch_up(inner: &Inner, id: SubscriptionId) -> Result<(), StoreError> {
 }
 
 fn feed(inner: &Inner, subscription: &Subscription) -> Feed {
-    let actions = match inner.parts.registry.find(&subscription.action) {
+    let actions = match inner.parts.actions.find(&subscription.action) {
         Some(action) => action.names().map(Arc::from).collect(),
         None => vec![Arc::clone(&subscription.action)],
     };

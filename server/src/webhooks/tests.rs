@@ -49,7 +49,7 @@ impl World {
         let webhooks = Webhooks::start(Parts {
             store: store.clone(),
             subscriptions: store.clone(),
-            registry: Arc::default(),
+            actions: Arc::default(),
             authenticator: Arc::new(authenticator),
             clock: time,
             outbound: Outbound::new(outbound).unwrap(),

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use raincheck_openapi::connector::{ConnectorSettings, connector};
 use raincheck_openapi::convert::{openapi_3_0, swagger_2_0};
-use raincheck_openapi::document::{ActionDescription, DocumentSettings, EventDescription, document};
+use raincheck_openapi::document::{
+    ActionDescription, DocumentSettings, EventDescription, components_of, document, schema_of,
+};
 use raincheck_server::samples::{
     ApprovalDecision, ApprovalInput, ApprovalResult, Decision, Presentation, Stage,
 };
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 const ACTIONS: usize = 128;
 const ROUNDS: usize = 25;
@@ -50,10 +52,10 @@ fn report(what: &str, make: &dyn Fn() -> usize) {
 fn action(number: usize) -> ActionDescription {
     if number.is_multiple_of(2) {
         let mut action = describe::<ApprovalInput, ApprovalResult, String>(number);
-        ApprovalDecision::schemas(&mut action.components);
+        action.components.extend(components_of::<ApprovalDecision>());
         action.events = vec![EventDescription {
             name: "decision".into(),
-            schema: ApprovalDecision::schema(),
+            schema: schema_of::<ApprovalDecision>(),
             many: false,
             has_page: false,
         }];
@@ -65,18 +67,15 @@ fn action(number: usize) -> ActionDescription {
 }
 
 fn describe<I: ToSchema, O: ToSchema, S: ToSchema>(number: usize) -> ActionDescription {
-    let mut components = Vec::new();
-    I::schemas(&mut components);
-    O::schemas(&mut components);
-    S::schemas(&mut components);
+    let components = [components_of::<I>(), components_of::<O>(), components_of::<S>()].concat();
     ActionDescription {
         name: format!("action-{number}"),
         summary: format!("Do the work number {number}"),
         description: "It takes a while, and tells where it is.".into(),
         step_description: None,
-        input: I::schema(),
-        output: O::schema(),
-        status: S::schema(),
+        input: schema_of::<I>(),
+        output: schema_of::<O>(),
+        status: schema_of::<S>(),
         components,
         events: Vec::new(),
         failures: [("refused".to_owned(), 424)].into(),

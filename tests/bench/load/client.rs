@@ -52,15 +52,25 @@ impl Client {
         self.post(action, input, &format!("idempotency-key: {idempotency_key}\r\n")).await
     }
 
+    /// Starts an operation and is held until it ends.
+    pub(crate) async fn start_held(&mut self, action: &str, input: &str) -> Answer {
+        let request = self.start_request(action, input, "prefer: wait=20\r\n");
+        self.exchange(&request).await
+    }
+
     async fn post(&mut self, action: &str, input: &str, more: &str) -> Answer {
-        let (key, length) = (&self.key, input.len());
-        let request = format!(
-            "POST /v1/actions/{action} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
-             content-type: application/json\r\ncontent-length: {length}\r\n{more}\r\n{input}"
-        );
+        let request = self.start_request(action, input, more);
         let answer = self.exchange(&request).await;
         assert_eq!(answer.status, 202, "{}", answer.body);
         answer
+    }
+
+    fn start_request(&self, action: &str, input: &str, more: &str) -> String {
+        let (key, length) = (&self.key, input.len());
+        format!(
+            "POST /v1/actions/{action} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {key}\r\n\
+             content-type: application/json\r\ncontent-length: {length}\r\n{more}\r\n{input}"
+        )
     }
 
     async fn exchange(&mut self, request: &str) -> Answer {

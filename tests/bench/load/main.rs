@@ -33,6 +33,11 @@ async fn main() {
             journeys(clients).await;
         }
     }
+    if "declared".contains(&wanted) {
+        for clients in [1, 64] {
+            declared(clients).await;
+        }
+    }
     if "streams".contains(&wanted) {
         streams::measure().await;
     }
@@ -95,6 +100,24 @@ async fn journeys(clients: usize) {
                 return;
             }
         }
+    })
+    .await;
+}
+
+/// Operations of a declared `http` action whose target answers at once, held until they end, against the target alone.
+async fn declared(clients: usize) {
+    let target = Server::bare(r#"{"done":true}"#).await;
+    load(&format!("the target alone, {clients} clients"), &target, clients, "/status").await;
+    let server = Server::raincheck_with(&format!(
+        "[outbound]\nallow = [\"127.0.0.1\"]\nallow_plain_http = true\n\n[[action]]\nname = \"call\"\n\
+         kind = \"http\"\nmethod = \"GET\"\nurl = \"{}/status\"\nconcurrency = 64\n",
+        target.url
+    ))
+    .await;
+    let name = format!("a declared http action, held to its end, {clients} clients");
+    measure(&name, &server, clients, async |client: &mut Client| {
+        let ended = client.start_held("call", "{}").await;
+        assert_eq!(ended.status, 200, "{}", ended.body);
     })
     .await;
 }

@@ -312,14 +312,15 @@ async fn a_start_that_is_repeated_before_it_is_answered_loses_no_cancel() {
     let limits = ActiveLimits { total: 10, action: 10, caller: 10 };
     let new =
         NewOperation { operation, input: Json::of(&()).unwrap(), idempotency: None, limits, callback: None };
+    let action = process.operations.registry().find(Careful::NAME).unwrap().clone();
     let answer = process.halting.halt(Place::AfterAccept);
-    let mut first = std::pin::pin!(process.engine.submit(new.clone()));
+    let mut first = std::pin::pin!(process.engine.submit(action.clone(), new.clone()));
     tokio::select! {
         _ = &mut first => unreachable!("it waits at the gate"),
         () = answer.reached() => {}
     }
 
-    let repeated = process.engine.submit(new).await;
+    let repeated = process.engine.submit(action.clone(), new).await;
     process.operations.cancel(id).await.unwrap();
     answer.open();
 

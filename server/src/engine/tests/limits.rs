@@ -272,8 +272,9 @@ async fn a_start_that_was_refused_is_not_counted_as_running() {
         limits,
         callback: None,
     };
+    let action = process.operations.registry().find(Narrow::NAME).unwrap().clone();
     let accept = process.halting.halt(Place::BeforeAccept);
-    let mut refused = std::pin::pin!(process.engine.submit(new));
+    let mut refused = std::pin::pin!(process.engine.submit(action.clone(), new));
     tokio::select! {
         _ = &mut refused => unreachable!("it waits at the gate"),
         () = accept.reached() => {}

@@ -69,6 +69,47 @@ async fn a_retryable_failure_is_tried_again_after_its_delay() {
     assert_eq!(world.effects.count("call"), 3);
 }
 
+/// Fails once, and wants to be left alone for a minute.
+struct Busy(Effects);
+
+impl Action for Busy {
+    const NAME: &'static str = "busy";
+    type Input = ();
+    type Output = ();
+    type Status = String;
+
+    async fn run(&self, cx: &mut Context<String>, (): ()) -> Result<(), Failure> {
+        cx.step("call", async |_| {
+            self.0.happen("call");
+            match self.0.count("call") {
+                1 => Err(Failure::retryable("busy", "busy").retry_after(Some(Duration::from_secs(60)))),
+                _ => Ok(()),
+            }
+        })
+        .retry(calm())
+        .await
+    }
+}
+
+#[tokio::test]
+async fn who_asks_to_be_left_alone_is_left_alone_for_longer_than_the_policy_says() {
+    let world = World::new();
+    let process = world.boot(|registry| register(registry, Busy(world.effects.clone()))).await;
+    let id = process.start::<Busy>(()).await;
+    while world.effects.count("call") < 1 {
+        tokio::task::yield_now().await;
+    }
+
+    process.advance(Duration::from_secs(59));
+    tokio::task::yield_now().await;
+    assert_eq!(world.effects.count("call"), 1);
+    // A timer that is set after the clock has moved is a minute later than that.
+    process.advance(Duration::from_secs(61));
+
+    assert_eq!(process.ended(id).await.state, State::Succeeded);
+    assert_eq!(world.effects.count("call"), 2);
+}
+
 #[tokio::test]
 async fn the_last_attempt_of_a_step_decides() {
     let world = World::new();

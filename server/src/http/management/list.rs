@@ -28,7 +28,7 @@ const LONGEST_PAGE: usize = 200;
 /// A page of operations.
 pub(crate) async fn list(call: Arc<Call>, app: Arc<App>) -> Result<Response, Problem> {
     require(&app, &call, Caller::may_observe).await?;
-    let filter = filter(&call, app.operations.registry())?;
+    let filter = filter(&call, &app.operations.registry())?;
     let before = match call.parameter("cursor") {
         Some(cursor) => Some(read_cursor(&cursor).ok_or_else(|| unusable("cursor", "a page's `next`"))?),
         None => None,
