@@ -128,14 +128,11 @@ impl Places {
     /// What the registry would refuse, at the key that it is about.
     pub(super) fn refused(&self, error: &RegistryError) -> Wrong {
         let key = match error {
-            RegistryError::Name(name)
-                if self.keys.iter().any(|(key, ..)| key == "aliases") && name.is_empty() =>
-            {
-                "aliases"
-            }
             RegistryError::FailureStatus { .. } | RegistryError::FailureCode { .. } => "failures",
             RegistryError::Link { .. } => "links",
-            RegistryError::Duration { what, .. } => what,
+            RegistryError::Choice { .. } => "events",
+            RegistryError::AliasTaken { .. } => "aliases",
+            RegistryError::Duration { what, .. } => &what.replace(' ', "_"),
             _ => "name",
         };
         self.wrong(key, error.to_string())
