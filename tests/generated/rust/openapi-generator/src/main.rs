@@ -48,7 +48,7 @@ async fn seen(base: &str, end: &str, work: CountdownInput) -> Result<Value, Box<
         bearer_access_token: Some(key),
         ..Configuration::new()
     };
-    let accepted = start_countdown(&api, work, None, None, None).await?;
+    let accepted = start_countdown(&api, work, None, None, None, None).await?;
     let id = accepted.id.to_string();
     // docs: end rust-openapi-generator-start
     if end == "is-canceled" {

@@ -41,7 +41,7 @@ async fn seen(base: &str, end: &str, work: CountdownInput) -> Result<Value, Box<
     let headers = HeaderMap::from_iter([(AUTHORIZATION, format!("Bearer {key}").parse()?)]);
     let http = reqwest::Client::builder().default_headers(headers).build()?;
     let client = Client::new_with_client(base, http);
-    let accepted = client.start_countdown(None, None, None, &work).await?;
+    let accepted = client.start_countdown(None, None, None, None, &work).await?;
     tokio::time::sleep(pause(accepted.headers())).await;
     // docs: end progenitor-start
     let location = accepted.headers()["location"].to_str()?.to_owned();
