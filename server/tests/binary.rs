@@ -160,7 +160,10 @@ fn a_wrong_usage_or_configuration_exits_with_2_and_touches_nothing() {
 
     assert_eq!((configuration.status.code(), usage.status.code()), (Some(2), Some(2)));
     let errors = errors(&configuration);
-    assert!(errors.contains("raincheck.toml:1: `listn`: no such setting; allowed here: listen, "), "{errors}");
+    assert!(
+        errors.contains("raincheck.toml:1: `listn`: no such setting; allowed here: listen, "),
+        "{errors}"
+    );
     assert!(!directory.path().join("raincheck-data").exists());
 }
 
