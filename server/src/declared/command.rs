@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use self::answer::{Exit, OutputForm};
 use self::process::{End, Process};
 use self::program::Account;
-use super::kind::{Mistake, Work};
+use super::kind::{Mistake, Work, check_code};
 use super::secret::Secrets;
 use super::surroundings::Surroundings;
 use crate::Json;
@@ -185,7 +185,10 @@ impl Command {
             _ => return Err(("reports", format!("{reports} is no descriptor for reports; allowed: 1 to 9"))),
         }
         let exit_codes = exit_codes.into_iter().map(|(code, failure)| match code.parse::<u8>() {
-            Ok(code) if code > 0 => Ok((i32::from(code), failure)),
+            Ok(code) if code > 0 => {
+                check_code(&failure).map_err(|problem| ("exit_codes", problem))?;
+                Ok((i32::from(code), failure))
+            }
             _ => Err(("exit_codes", format!("`{code}` is no exit code of a failure; allowed: 1 to 255"))),
         });
         let exit_codes = exit_codes.collect::<Result<_, _>>()?;

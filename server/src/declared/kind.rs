@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use raincheck_openapi::ProblemCode;
 use serde::Deserialize;
 use serde_json::Value;
 use toml::de::ValueDeserializer;
@@ -147,6 +148,20 @@ impl Kind {
             Self::Http(http) => http.run(cx, input, work).await,
             Self::DurableFunctions(app) => app.run(cx, input, work).await,
         }
+    }
+}
+
+/// Whether a failure may have that code.
+///
+/// # Errors
+/// Why not, for whoever has written it.
+pub(super) fn check_code(code: &str) -> Result<(), String> {
+    if ProblemCode::from_word(code).is_some() {
+        return Err(format!("`{code}` is one of the server's own codes; choose another word"));
+    }
+    match code.is_empty() || code.contains(char::is_whitespace) {
+        true => Err(format!("`{code}` is no code of a failure; use a word such as \"no-such-report\"")),
+        false => Ok(()),
     }
 }
 

@@ -129,6 +129,11 @@ async fn a_mistake_is_told_with_file_line_and_correction() {
             12,
             "does not fit",
         ),
+        (
+            "kind = \"command\"\nrun = [\"echo\"]\nexit_codes = { 3 = \"forbidden\" }",
+            12,
+            "server's own codes",
+        ),
         ("kind = \"command\"\nrun = [\"echo\"]\nreports = 1", 12, "1 is standard output"),
     ];
     for (keys, line, correction) in cases {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::follow::{Outcome, State};
 use crate::action::Failure;
-use crate::declared::kind::{Mistake, with_details};
+use crate::declared::kind::{Mistake, check_code, with_details};
 use crate::declared::secret::Secrets;
 use crate::declared::template::{Expression, Place, Shape, Template};
 use crate::outbound::SendError;
@@ -113,6 +113,7 @@ impl Judge {
     ) -> Result<Self, Mistake> {
         let success = success.map(|text| Expression::new(&text)).transpose();
         let fail = fail.into_iter().map(|FailKeys { when, code, message, retry }| {
+            check_code(&code)?;
             let message = message.map(|text| Template::new(&text, Place::Text)).transpose();
             Ok(Fail { when: Expression::new(&when)?, code, message: message?, retry })
         });
