@@ -51,7 +51,7 @@ class Follow {
     static Map<String, Object> seen(Countdowns countdowns, String end, CountdownInput input) throws Exception {
         var api = countdowns.api;
         // docs: begin java-start
-        var started = api.startCountdownWithHttpInfo(input, null, null, null);
+        var started = api.startCountdownWithHttpInfo(input, null, null, null, null);
         var id = started.getData().getId();
         Countdowns.pause(started);
         // docs: end java-start
