@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use warp::Filter;
 use warp::http::{HeaderMap, Method, Response, StatusCode};
 
@@ -37,6 +37,8 @@ struct State {
     waiting: watch::Sender<usize>,
     most: Mutex<usize>,
     open: watch::Sender<bool>,
+    /// How many of those that wait may go on.
+    turns: Semaphore,
     /// Where those who follow work are led to, instead of here.
     elsewhere: Mutex<Option<String>>,
 }
@@ -61,6 +63,7 @@ impl Target {
             waiting: watch::Sender::new(0),
             most: Mutex::default(),
             open: watch::Sender::new(false),
+            turns: Semaphore::new(0),
             elsewhere: Mutex::default(),
         });
         let target = Self { url, state };
@@ -87,6 +90,11 @@ impl Target {
     /// Lets what waits go on, and everything after it.
     pub(super) fn release(&self) {
         self.state.open.send_replace(true);
+    }
+
+    /// Lets so many of those that wait go on.
+    pub(super) fn release_some(&self, requests: usize) {
+        self.state.turns.add_permits(requests);
     }
 
     /// Leads those who follow work to another server.
@@ -145,7 +153,10 @@ impl Target {
         });
         let mut waiting = Waiting(self, false);
         let mut open = self.state.open.subscribe();
-        open.wait_for(|open| *open).await.expect("it lives");
+        tokio::select! {
+            open = open.wait_for(|open| *open) => drop(open.expect("it lives")),
+            turn = self.state.turns.acquire() => turn.expect("it lives").forget(),
+        }
         waiting.1 = true;
     }
 
