@@ -63,7 +63,9 @@ print(json.dumps({
     for name in output["env"].as_array().expect("names").iter().filter_map(Value::as_str) {
         assert!(known.contains(&name), "{name}");
     }
-    assert!(!world.launch.data_dir().join("work").join(super::world::id(&location)).exists(), "it is gone");
+    // It is removed beside the answer, not before it.
+    let directory = world.launch.data_dir().join("work").join(super::world::id(&location));
+    super::world::until("the directory is gone", || !directory.exists()).await;
 }
 
 #[tokio::test]
