@@ -38,9 +38,7 @@ impl OperationId {
     /// If the operating system has no random numbers.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        let mut random = [0; 10];
-        getrandom::fill(&mut random).expect("the operating system gives random numbers");
-        Self::from_parts(now, &random)
+        Self(fresh_uuid(now))
     }
 
     /// The id of the operation that this one starts by `command`: the same whenever the handler runs again.
@@ -49,7 +47,7 @@ impl OperationId {
         let digest = Sha256::new().chain_update(self.0.as_bytes()).chain_update(command).finalize();
         let mut random = [0; 10];
         random.copy_from_slice(&digest[..10]);
-        Self::from_parts(self.accepted_at(), &random)
+        Self(uuid(self.accepted_at(), &random))
     }
 
     /// The id of these sixteen bytes.
@@ -64,17 +62,27 @@ impl OperationId {
         self.0.as_bytes()
     }
 
-    fn from_parts(now: Timestamp, random: &[u8; 10]) -> Self {
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid())
-    }
-
     /// The time that it begins with: of its acceptance, or of its parent's.
     pub(crate) fn accepted_at(self) -> Timestamp {
         let mut millis = [0; 8];
         millis[2..].copy_from_slice(&self.0.as_bytes()[..6]);
         Timestamp::from_millisecond(i64::from_be_bytes(millis)).unwrap_or(Timestamp::UNIX_EPOCH)
     }
+}
+
+/// A `UUIDv7` (RFC 9562, §5.7) that nobody else has.
+///
+/// # Panics
+/// If the operating system has no random numbers.
+pub(crate) fn fresh_uuid(now: Timestamp) -> Uuid {
+    let mut random = [0; 10];
+    getrandom::fill(&mut random).expect("the operating system gives random numbers");
+    uuid(now, &random)
+}
+
+fn uuid(now: Timestamp, random: &[u8; 10]) -> Uuid {
+    let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
+    uuid::Builder::from_unix_timestamp_millis(millis, random).into_uuid()
 }
 
 impl fmt::Display for OperationId {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::operation::State;
+use crate::operation::{State, fresh_uuid};
 use crate::store::feed::FeedPlace;
 
 mod secret;
@@ -30,10 +30,7 @@ impl SubscriptionId {
     /// If the operating system has no random numbers.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        let mut random = [0; 10];
-        getrandom::fill(&mut random).expect("the operating system gives random numbers");
-        let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);
-        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+        Self(fresh_uuid(now))
     }
 
     /// The id of these sixteen bytes.

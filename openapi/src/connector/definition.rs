@@ -125,15 +125,8 @@ impl Source<'_> {
             "description": format!("Tells how {name} stands. The workflow asks by itself until it has ended."),
             "x-ms-visibility": "internal",
             "parameters": [
-                {
-                    "name": "id", "in": "path", "required": true, "type": "string", "x-ms-url-encoding": "single",
-                    "x-ms-summary": "Operation", "description": "The id of the operation.",
-                },
-                // Not required: it comes with the Location, and the connection's own key does as well.
-                {
-                    "name": "token", "in": "query", "required": false, "type": "string", "x-ms-visibility": "internal",
-                    "x-ms-summary": "Token", "description": "The right to read this status.",
-                },
+                id_parameter("Operation", "The id of the operation."),
+                token_parameter("The right to read this status."),
             ],
             "responses": self.responses(operation, &STATUS_PROBLEMS, used),
         })
@@ -186,10 +179,7 @@ impl Source<'_> {
                     "x-ms-visibility": "internal", "x-ms-summary": "Trigger State",
                     "description": "What was told already.",
                 },
-                {
-                    "name": "token", "in": "query", "required": false, "type": "string", "x-ms-visibility": "internal",
-                    "x-ms-summary": "Token", "description": "The right to follow these runs.",
-                },
+                token_parameter("The right to follow these runs."),
             ],
             "responses": responses,
         })
@@ -258,6 +248,22 @@ impl Source<'_> {
 }
 
 /// What leads from one poll to the next.
+/// The id in a path that a `Location` has.
+pub(super) fn id_parameter(summary: &str, description: &str) -> Value {
+    json!({
+        "name": "id", "in": "path", "required": true, "type": "string", "x-ms-url-encoding": "single",
+        "x-ms-summary": summary, "description": description,
+    })
+}
+
+/// The token of a link. Not required: it comes with the Location, and the connection's own key does as well.
+pub(super) fn token_parameter(description: &str) -> Value {
+    json!({
+        "name": "token", "in": "query", "required": false, "type": "string", "x-ms-visibility": "internal",
+        "x-ms-summary": "Token", "description": description,
+    })
+}
+
 fn poll_headers() -> Value {
     json!({
         "Location": {"type": "string", "x-ms-summary": "Location", "description": "Where to ask next."},

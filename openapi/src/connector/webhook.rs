@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
+use super::definition::{id_parameter, token_parameter};
 use crate::document::ActionDescription;
 use crate::paths;
 
@@ -105,15 +106,8 @@ fn unsubscribe() -> Value {
         "description": "Tells the flow nothing more. The platform asks for it when the flow is turned off.",
         "x-ms-visibility": "internal",
         "parameters": [
-            {
-                "name": "id", "in": "path", "required": true, "type": "string", "x-ms-url-encoding": "single",
-                "x-ms-summary": "Subscription", "description": "The id of the subscription.",
-            },
-            // Not required: it comes with the Location, and the connection's own key does as well.
-            {
-                "name": "token", "in": "query", "required": false, "type": "string", "x-ms-visibility": "internal",
-                "x-ms-summary": "Token", "description": "The right to end this subscription.",
-            },
+            id_parameter("Subscription", "The id of the subscription."),
+            token_parameter("The right to end this subscription."),
         ],
         "responses": {"204": {"description": "It is ended."}, "410": {
             "description": "It has been ended before.", "schema": {"$ref": "#/definitions/Problem"},

@@ -201,6 +201,16 @@ impl World {
         answer.header("location").to_owned()
     }
 
+    /// Waits until a request is held.
+    async fn held(&self) {
+        let waiting = async {
+            while self.app.holds.total_held() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
+    }
+
     /// Asks the monitor until the operation has gone so far. The clock stands still meanwhile.
     async fn until(&self, location: &str, enough: impl Fn(&Value) -> bool) -> Value {
         let (url, token) = location.split_once('?').unwrap();

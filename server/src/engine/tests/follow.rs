@@ -1,39 +1,5 @@
+use super::limits::{Limited, limited};
 use super::*;
-use crate::{Context, Failure, Settings};
-
-/// So many of these run a step at a time.
-struct Limited {
-    limit: Option<usize>,
-    gate: Gate,
-    effects: Effects,
-}
-
-impl Action for Limited {
-    const NAME: &'static str = "limited";
-    type Input = u32;
-    type Output = u32;
-    type Status = String;
-
-    fn settings(&self) -> Settings {
-        match self.limit {
-            Some(limit) => Settings::new("Limited").concurrency(limit),
-            None => Settings::new("Not limited"),
-        }
-    }
-
-    async fn run(&self, cx: &mut Context<String>, number: u32) -> Result<u32, Failure> {
-        cx.step("work", async |_| {
-            self.effects.happen("running");
-            self.gate.pass().await;
-            Ok::<_, Failure>(number)
-        })
-        .await
-    }
-}
-
-fn limited(world: &World, gate: &Gate, limit: Option<usize>) -> Limited {
-    Limited { limit, gate: gate.clone(), effects: world.effects.clone() }
-}
 
 async fn follow(process: &Process, action: impl Action) -> usize {
     let mut registry = Registry::default();

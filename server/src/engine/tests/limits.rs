@@ -1,20 +1,24 @@
 use super::*;
 use crate::{Context, Failure, RetryPolicy, Settings};
 
-/// At most two of these run a step at a time.
-struct Narrow {
+/// So many of these run a step at a time.
+pub(super) struct Limited {
+    limit: Option<usize>,
     gate: Gate,
     effects: Effects,
 }
 
-impl Action for Narrow {
-    const NAME: &'static str = "narrow";
+impl Action for Limited {
+    const NAME: &'static str = "limited";
     type Input = u32;
     type Output = u32;
     type Status = String;
 
     fn settings(&self) -> Settings {
-        Settings::new("Narrow").concurrency(2)
+        match self.limit {
+            Some(limit) => Settings::new("Limited").concurrency(limit),
+            None => Settings::new("Not limited"),
+        }
     }
 
     async fn run(&self, cx: &mut Context<String>, number: u32) -> Result<u32, Failure> {
@@ -27,15 +31,19 @@ impl Action for Narrow {
     }
 }
 
+pub(super) fn limited(world: &World, gate: &Gate, limit: Option<usize>) -> Limited {
+    Limited { limit, gate: gate.clone(), effects: world.effects.clone() }
+}
+
 #[tokio::test]
 async fn operations_over_the_concurrency_limit_queue_as_not_started_first_in_first_out() {
     let world = World::new();
     let gate = Gate::closed();
-    let narrow = Narrow { gate: gate.clone(), effects: world.effects.clone() };
+    let narrow = limited(&world, &gate, Some(2));
     let process = world.boot(|registry| register(registry, narrow)).await;
     let mut ids = Vec::new();
     for number in 0..5 {
-        ids.push(process.start::<Narrow>(number).await);
+        ids.push(process.start::<Limited>(number).await);
     }
     gate.reached().await;
     gate.reached().await;
@@ -55,12 +63,12 @@ async fn operations_over_the_concurrency_limit_queue_as_not_started_first_in_fir
 async fn an_operation_that_queues_can_be_canceled() {
     let world = World::new();
     let gate = Gate::closed();
-    let narrow = Narrow { gate: gate.clone(), effects: world.effects.clone() };
+    let narrow = limited(&world, &gate, Some(2));
     let process = world.boot(|registry| register(registry, narrow)).await;
     for number in 0..2 {
-        process.start::<Narrow>(number).await;
+        process.start::<Limited>(number).await;
     }
-    let queued = process.start::<Narrow>(2).await;
+    let queued = process.start::<Limited>(2).await;
 
     process.operations.cancel(queued).await.unwrap();
 
@@ -258,9 +266,9 @@ async fn operations_that_queued_before_a_crash_queue_in_the_same_order_after_it(
 async fn a_start_that_was_refused_is_not_counted_as_running() {
     let world = World::new();
     let gate = Gate::closed();
-    let narrow = Narrow { gate: gate.clone(), effects: world.effects.clone() };
+    let narrow = limited(&world, &gate, Some(2));
     let process = world.boot(|registry| register(registry, narrow)).await;
-    let id = process.start::<Narrow>(0).await;
+    let id = process.start::<Limited>(0).await;
     gate.reached().await;
     let mut operation = (*process.read(id).await).clone();
     Arc::make_mut(&mut operation.origin).id = OperationId::new(process.clock.now());
@@ -272,7 +280,7 @@ async fn a_start_that_was_refused_is_not_counted_as_running() {
         limits,
         callback: None,
     };
-    let action = process.operations.registry().find(Narrow::NAME).unwrap().clone();
+    let action = process.operations.registry().find(Limited::NAME).unwrap().clone();
     let accept = process.halting.halt(Place::BeforeAccept);
     let mut refused = std::pin::pin!(process.engine.submit(action.clone(), new));
     tokio::select! {

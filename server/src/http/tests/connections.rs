@@ -225,9 +225,7 @@ async fn a_shutdown_finishes_what_is_under_way_and_takes_nothing_new() {
     let target = location.strip_prefix("http://127.0.0.1:8080").unwrap();
     let poll = format!("GET {target} HTTP/1.1\r\nhost: x\r\nprefer: wait=30\r\n\r\n");
     stream.write_all(poll.as_bytes()).await.unwrap();
-    while served.world.app.holds.total_held() == 0 {
-        tokio::task::yield_now().await;
-    }
+    served.world.held().await;
 
     served.stop.send(()).unwrap();
     assert_eq!(rest(&mut idle).await, "");

@@ -248,15 +248,6 @@ async fn a_state_that_is_older_than_what_is_kept_goes_on_with_the_oldest() {
     assert_eq!((next.status.as_u16(), next.json()["id"].as_str()), (200, Some(&*kept)), "{next:?}");
 }
 
-async fn held(world: &World) {
-    let waiting = async {
-        while world.app.holds.total_held() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_poll_with_wait_is_held_until_something_ends_that_it_is_told_of() {
     let world = World::new().await;
@@ -265,7 +256,7 @@ async fn a_poll_with_wait_is_held_until_something_ends_that_it_is_told_of() {
 
     let poll = world.send(request(Method::GET, first.header("location"), &[("prefer", "wait=30")], ""));
     let end = async {
-        held(&world).await;
+        world.held().await;
         world.ended(&other, QUICK).await;
         world.ended(&world.key, QUICK).await
     };
@@ -282,7 +273,7 @@ async fn a_wait_that_ran_out_or_a_drain_is_a_quiet_answer() {
     let wait = || request(Method::GET, first.header("location"), &[("prefer", "wait=10")], "");
 
     let pass = async {
-        held(&world).await;
+        world.held().await;
         world.clock.advance(Duration::from_secs(11));
     };
     let (out, ()) = tokio::join!(world.send(wait()), pass);
@@ -291,7 +282,7 @@ async fn a_wait_that_ran_out_or_a_drain_is_a_quiet_answer() {
     assert_eq!(out.header("location"), first.header("location"));
 
     let drain = async {
-        held(&world).await;
+        world.held().await;
         world.app.operations.drain();
     };
     let (drained, ()) = tokio::join!(world.send(wait()), drain);
@@ -306,7 +297,7 @@ async fn a_key_that_is_revoked_while_its_poll_is_held_is_told_nothing() {
 
     let poll = world.send(request(Method::GET, first.header("location"), &[("prefer", "wait=10")], ""));
     let revoke = async {
-        held(&world).await;
+        world.held().await;
         world.store.revoke_keys("a", world.clock.now()).await.unwrap();
         world.clock.advance(Duration::from_secs(11));
     };

@@ -4,16 +4,6 @@ use super::*;
 
 const WAIT: (&str, &str) = ("prefer", "wait=10");
 
-/// Whether somebody is held for `location`'s operation.
-async fn held(world: &World) {
-    let waiting = async {
-        while world.app.holds.total_held() == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap();
-}
-
 #[tokio::test]
 async fn a_poll_with_wait_is_held_until_something_differs() {
     let world = World::new().await;
@@ -23,7 +13,7 @@ async fn a_poll_with_wait_is_held_until_something_differs() {
 
     let poll = world.send(request(Method::GET, &location, &[WAIT], ""));
     let cancel = async {
-        held(&world).await;
+        world.held().await;
         world.call(Method::DELETE, &url, &[], "").await
     };
     let (polled, _) = tokio::join!(poll, cancel);
@@ -40,7 +30,7 @@ async fn a_wait_that_ran_out_shows_the_current_view_and_asks_again_soon() {
 
     let poll = world.send(request(Method::GET, &location, &[WAIT], ""));
     let pass = async {
-        held(&world).await;
+        world.held().await;
         world.clock.advance(Duration::from_secs(11));
     };
     let (polled, ()) = tokio::join!(poll, pass);
@@ -84,7 +74,7 @@ async fn a_monitor_with_the_current_tag_is_held_and_then_304() {
     let headers = [WAIT, ("if-none-match", &*tag)];
     let poll = world.send(request(Method::GET, &monitor, &headers, ""));
     let pass = async {
-        held(&world).await;
+        world.held().await;
         world.clock.advance(Duration::from_secs(11));
     };
     let (answer, ()) = tokio::join!(poll, pass);
@@ -118,7 +108,7 @@ async fn a_drain_lets_everybody_go() {
 
     let poll = world.send(request(Method::GET, &location, &[WAIT], ""));
     let drain = async {
-        held(&world).await;
+        world.held().await;
         world.app.operations.drain();
     };
     let (polled, ()) = tokio::join!(poll, drain);
@@ -137,7 +127,7 @@ async fn a_key_that_is_revoked_while_it_is_held_sees_nothing() {
     let headers = [WAIT, ("x-api-key", &*observer)];
     let poll = world.send(request(Method::GET, &url, &headers, ""));
     let revoke = async {
-        held(&world).await;
+        world.held().await;
         world.store.revoke_keys("observer", world.clock.now()).await.unwrap();
         world.clock.advance(Duration::from_secs(11));
     };

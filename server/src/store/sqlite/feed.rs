@@ -8,7 +8,7 @@ use super::StoreError;
 use super::deliveries;
 use super::live::Live;
 use super::reader::{Query, Session};
-use super::row::{self, ENDED, columns, integer, number};
+use super::row::{self, ENDED, columns, integer};
 use super::writer::Tx;
 use crate::Json;
 use crate::operation::{Operation, OperationId};
@@ -134,7 +134,7 @@ impl Read {
 
     /// The operation, if the feed lets it through.
     fn ended(&self, connection: &Connection, id: OperationId) -> Result<Option<Operation>, StoreError> {
-        let outcomes = self.feed.outcomes.iter().fold(0, |mask, state| mask | 1 << number(*state));
+        let outcomes = row::mask(&self.feed.outcomes);
         let sql = concat!(
             "SELECT ",
             columns!(),
@@ -168,7 +168,8 @@ fn actions(connection: &Connection) -> rusqlite::Result<Vec<Arc<str>>> {
         .collect()
 }
 
-fn place_of(number: i64) -> FeedPlace {
+/// A place as it is stored.
+pub(super) fn place_of(number: i64) -> FeedPlace {
     FeedPlace::from_number(number.unsigned_abs())
 }
 

@@ -273,6 +273,11 @@ pub(super) const fn number(state: State) -> i64 {
     }
 }
 
+/// A set of states, as one number.
+pub(super) fn mask(states: &[State]) -> i64 {
+    states.iter().fold(0, |mask, state| mask | 1 << number(*state))
+}
+
 fn state(number: i64) -> rusqlite::Result<State> {
     Ok(match number {
         0 => State::NotStarted,

@@ -6,10 +6,10 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::StoreError;
 use super::deliveries;
+use super::feed::place_of;
 use super::reader::{Query, Session};
-use super::row::{integer, milliseconds, number, timestamp};
+use super::row::{self, integer, milliseconds, timestamp};
 use crate::operation::State;
-use crate::store::feed::FeedPlace;
 use crate::store::subscriptions::{Subscribed, SubscriptionChange};
 use crate::subscription::{Disabled, Format, SecretUrl, SigningSecret, Subscription, SubscriptionId};
 
@@ -92,7 +92,7 @@ fn insert(connection: &Connection, new: &Subscription) -> rusqlite::Result<()> {
         caller,
         action,
         everybodys,
-        outcomes.iter().fold(0, |mask, state| mask | 1 << number(*state)),
+        row::mask(outcomes),
         format_number(*format),
         url.reveal(),
         secret.as_bytes(),
@@ -154,7 +154,7 @@ fn subscription(row: &Row<'_>) -> rusqlite::Result<Subscription> {
         caller: row.get(1)?,
         action: row.get(2)?,
         everybodys: row.get(3)?,
-        outcomes: ENDS.into_iter().filter(|state| outcomes & 1 << number(*state) != 0).collect(),
+        outcomes: ENDS.into_iter().filter(|state| outcomes & row::mask(&[*state]) != 0).collect(),
         format: format_of(row.get(5)?)?,
         url: SecretUrl::new(&row.get::<_, Arc<str>>(6)?),
         secret: SigningSecret::from_bytes(row.get(7)?),
@@ -174,10 +174,6 @@ fn subscription(row: &Row<'_>) -> rusqlite::Result<Subscription> {
 }
 
 const ENDS: [State; 3] = [State::Succeeded, State::Failed, State::Canceled];
-
-fn place_of(number: i64) -> FeedPlace {
-    FeedPlace::from_number(number.unsigned_abs())
-}
 
 const fn format_number(format: Format) -> i64 {
     match format {
