@@ -138,11 +138,12 @@ pub enum Verdict {
 /// What a receiver's answer means. Redirects are not followed: where they lead was not asked for.
 #[must_use]
 pub fn judge(status: StatusCode, retry_after: Option<Duration>) -> Verdict {
+    let wish = retry_after.map(|wish| wish.min(LONGEST_WISH));
     match status {
         status if status.is_success() => Verdict::Delivered,
         StatusCode::GONE => Verdict::Gone,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Verdict::Retry { wish: retry_after },
-        status if status.is_server_error() => Verdict::Retry { wish: retry_after },
+        StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS => Verdict::Retry { wish },
+        status if status.is_server_error() => Verdict::Retry { wish },
         _ => Verdict::Refused,
     }
 }
@@ -164,7 +165,7 @@ pub fn next_attempt(
     // Up to a tenth more, so that those that failed together do not come back together. The id is as random as dice.
     let [first, ..] = id.0;
     let spread = pause.mul_f64(f64::from(first) / 2560.0);
-    Some(after(now, (pause + spread).max(wish.unwrap_or_default().min(LONGEST_WISH))))
+    Some(after(now, (pause + spread).max(wish.unwrap_or_default())))
 }
 
 #[cfg(test)]
@@ -207,7 +208,10 @@ mod tests {
         assert_eq!((next(1, None), next(2, None), next(3, None)), (Some(10), Some(60), None));
         assert_eq!(next(1, Some(Duration::from_secs(30))), Some(30), "the receiver's wish counts");
         assert_eq!(next(2, Some(Duration::from_secs(30))), Some(60), "but makes nothing sooner");
-        assert_eq!(next(1, Some(Duration::MAX)), Some(6 * 3600), "and has an end");
+        let Verdict::Retry { wish } = judge(StatusCode::TOO_MANY_REQUESTS, Some(Duration::MAX)) else {
+            panic!("it is to be tried again")
+        };
+        assert_eq!(next(1, wish), Some(6 * 3600), "and has an end");
         assert!(next_attempt(id(255), 1, &pauses, None, now).unwrap().as_millisecond() > 10_900);
     }
 

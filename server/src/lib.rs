@@ -16,6 +16,7 @@
 pub mod action;
 pub mod auth;
 pub mod capability;
+mod causes;
 mod clock;
 pub mod config;
 pub mod content;

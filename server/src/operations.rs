@@ -243,7 +243,7 @@ impl Operations {
         let mut looked = 0;
         loop {
             let mut page = self.store.finished(feed.clone(), after, max).await?;
-            page.finished.iter_mut().for_each(|finished| self.name_as_now(&mut finished.operation));
+            page.finished.iter_mut().for_each(|finished| self.actions.name_as_now(&mut finished.operation));
             after = page.next;
             looked += 1;
             if !page.finished.is_empty() || self.is_draining() {
@@ -321,7 +321,7 @@ impl Operations {
         max: usize,
     ) -> Result<Vec<Arc<Operation>>, StoreError> {
         let mut listed = self.store.list(filter, before, max).await?;
-        listed.iter_mut().for_each(|operation| self.name_as_now(operation));
+        listed.iter_mut().for_each(|operation| self.actions.name_as_now(operation));
         Ok(listed)
     }
 
@@ -369,7 +369,7 @@ impl Operations {
     fn as_named_now(&self, found: Found) -> Found {
         match found {
             Found::Operation(mut operation) => {
-                self.name_as_now(&mut operation);
+                self.actions.name_as_now(&mut operation);
                 Found::Operation(operation)
             }
             Found::Gone(mut tombstone) => {
@@ -378,13 +378,6 @@ impl Operations {
                 }
                 Found::Gone(tombstone)
             }
-        }
-    }
-
-    fn name_as_now(&self, operation: &mut Arc<Operation>) {
-        if let Some(name) = self.registry().renamed(&operation.action) {
-            let operation = Arc::make_mut(operation);
-            Arc::make_mut(&mut operation.origin).action = Arc::clone(name);
         }
     }
 

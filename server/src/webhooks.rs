@@ -89,11 +89,14 @@ struct Inner {
     hosts: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
+/// How long until something is tried again that the store could not read or write.
+const PAUSE: Duration = Duration::from_secs(5);
+
 /// What is in memory, so that an end that interests nobody costs no query.
 #[derive(Default)]
 struct Known {
     subscriptions: HashMap<SubscriptionId, Arc<Subscription>>,
-    /// By the name that their action has now.
+    /// By the name that their action had when they were made: it has others later.
     of_action: HashMap<Arc<str>, BTreeSet<SubscriptionId>>,
     /// Those for which there is something new in the feed.
     behind: BTreeSet<SubscriptionId>,
@@ -275,13 +278,12 @@ impl Inner {
     }
 
     fn keep(&self, mut subscription: Subscription) -> Arc<Subscription> {
-        let action = self.name_of(&subscription.action);
         let mut known = self.known();
         // It may have moved on since this was read; it never goes back.
         let place = known.subscriptions.get(&subscription.id).map_or(subscription.place, |known| known.place);
         subscription.place = subscription.place.max(place);
         let subscription = Arc::new(subscription);
-        known.of_action.entry(action).or_default().insert(subscription.id);
+        known.of_action.entry(Arc::clone(&subscription.action)).or_default().insert(subscription.id);
         known.subscriptions.insert(subscription.id, Arc::clone(&subscription));
         subscription
     }
@@ -312,20 +314,16 @@ impl Inner {
             return;
         }
         let registry = self.parts.actions.now();
-        let action = registry.renamed(&operation.action).unwrap_or(&operation.action);
         let told = |id: &&SubscriptionId| {
             subscriptions.get(id).is_some_and(|one| one.is_told_of(&operation.caller, operation.state))
         };
         let before = behind.len();
-        behind.extend(of_action.get(action).into_iter().flatten().filter(told));
+        for name in registry.names_of(&operation.action) {
+            behind.extend(of_action.get(&name).into_iter().flatten().filter(told));
+        }
         if behind.len() > before {
             self.bell.notify_one();
         }
-    }
-
-    /// The name that an action has now.
-    fn name_of(&self, action: &Arc<str>) -> Arc<str> {
-        self.parts.actions.find(action).map_or_else(|| Arc::clone(action), |found| Arc::clone(found.name()))
     }
 
     /// Whether its owner may still be told: keys that were revoked take their subscriptions with them.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 
 use super::{Registered, Registry};
+use crate::operation::Operation;
 
 /// The actions as they are now. Reading them costs no lock: every poll does.
 #[derive(Default)]
@@ -23,6 +24,13 @@ impl Actions {
     /// The action that has that name, or had it.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Registered>> {
         self.now().find(name).cloned()
+    }
+
+    /// Gives an operation the name that its action has now.
+    pub(crate) fn name_as_now(&self, operation: &mut Arc<Operation>) {
+        if let Some(name) = self.now().renamed(&operation.action) {
+            Arc::make_mut(&mut Arc::make_mut(operation).origin).action = Arc::clone(name);
+        }
     }
 
     /// From now on, these are all.

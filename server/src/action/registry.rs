@@ -137,6 +137,11 @@ impl Registry {
         self.actions.get(name).or_else(|| self.aliases.get(name))
     }
 
+    /// All names of the action that has this one, or had it. One that nobody has: this.
+    pub(crate) fn names_of(&self, name: &str) -> Vec<Arc<str>> {
+        self.find(name).map_or_else(|| vec![name.into()], |action| action.names().map(Arc::from).collect())
+    }
+
     /// The name that an action has now, if `name` is one that it had.
     pub(crate) fn renamed(&self, name: &str) -> Option<&Arc<str>> {
         self.aliases.get(name).map(|action| action.name())

@@ -1,7 +1,6 @@
 //! Where every request comes in and every answer goes out: limits, request id, problems, and what must never fail.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -21,6 +20,7 @@ use super::location::Connection;
 use super::problem::{Occurrence, Problem};
 use super::settings::HttpLimits;
 use super::{App, cors, routes};
+use crate::causes::with_causes;
 
 /// The answers of one listener.
 #[derive(Clone)]
@@ -75,7 +75,12 @@ impl Front {
     fn finish(&self, answer: &mut Response, call: &Call) {
         if let Some(problem) = answer.extensions_mut().remove::<Problem>() {
             if let Some(cause) = problem.cause() {
-                error!(request.id = call.id(), path = call.path(), error = %Chain(cause), "a request could not be answered");
+                error!(
+                    request.id = call.id(),
+                    path = call.path(),
+                    error = with_causes(cause),
+                    "a request could not be answered"
+                );
             }
             // The pages about problems are on the public listener, whichever one was asked.
             let base =
@@ -114,21 +119,6 @@ impl Front {
 const REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_REFERRER: HeaderValue = HeaderValue::from_static("no-referrer");
-
-/// An error with its causes, in one line.
-struct Chain<'a>(&'a dyn std::error::Error);
-
-impl fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
-}
 
 fn is_below(path: &str, root: &str) -> bool {
     path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

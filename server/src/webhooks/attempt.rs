@@ -1,6 +1,5 @@
 //! One attempt at one delivery: a request, and what its answer means.
 
-use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,8 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use tokio::sync::Semaphore;
 
-use super::{Inner, Payload};
+use super::{Inner, PAUSE, Payload};
+use crate::causes::with_causes;
 use crate::clock::{after, until};
 use crate::delivery::{Delivery, DeliveryId, Receiver, Verdict, judge, next_attempt};
 use crate::operation::Operation;
@@ -21,8 +21,7 @@ use crate::subscription::{Disabled, Format, SecretUrl, Subscription};
 /// How many requests one host has at a time, from all its receivers.
 const PER_HOST: usize = 64;
 
-/// How long until a delivery is looked at again that could not be written, or whose owner may not be told now.
-const PAUSE: Duration = Duration::from_secs(5);
+/// How long until a delivery is looked at again whose owner may not be told now.
 const LONG_PAUSE: Duration = Duration::from_secs(3600);
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
@@ -91,9 +90,7 @@ impl Inner {
         let Some(Found::Operation(mut operation)) = self.parts.store.read(delivery.operation).await? else {
             return Ok(None);
         };
-        if let Some(name) = self.parts.actions.now().renamed(&operation.action) {
-            Arc::make_mut(&mut Arc::make_mut(&mut operation).origin).action = Arc::clone(name);
-        }
+        self.parts.actions.name_as_now(&mut operation);
         Ok(Some(operation))
     }
 
@@ -125,7 +122,7 @@ impl Inner {
                 Answered::As(verdict, format!("{} answered {}", url.host(), answer.status().as_u16()))
             }
             Err(SendError::Refused(refused)) => Answered::Never(refused.to_string()),
-            Err(error) => Answered::As(Verdict::Retry { wish: None }, described(&error)),
+            Err(error) => Answered::As(Verdict::Retry { wish: None }, with_causes(&error)),
         }
     }
 
@@ -157,7 +154,11 @@ impl Inner {
             Answered::As(Verdict::Delivered, _) => (Settled::Delivered, false),
             Answered::As(Verdict::Retry { wish }, error) => {
                 if let (Some(wish), Some(subscription)) = (wish, &subscription) {
-                    self.known().paused.insert(subscription.id, after(now, wish));
+                    let until = after(now, wish);
+                    let mut known = self.known();
+                    // Several are under way: the longest wish counts.
+                    let paused = known.paused.entry(subscription.id).or_insert(until);
+                    *paused = until.max(*paused);
                 }
                 let pauses = &self.parts.settings.pauses;
                 match next_attempt(delivery.id, attempts, pauses, wish, now) {
@@ -252,20 +253,6 @@ fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     }
     let date = DateTimeParser::new().parse_timestamp(text).ok()?;
     Some(until(now, date))
-}
-
-/// An error with its causes.
-fn described(error: &SendError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Tells metrics and log of an attempt.

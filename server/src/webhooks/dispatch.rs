@@ -2,12 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 
-use super::Inner;
+use super::{Inner, PAUSE};
 use crate::clock::after;
 use crate::delivery::DeliveryId;
 use crate::store::StoreError;
@@ -23,9 +22,6 @@ const MOST_WAITING: u64 = 1_000;
 
 /// How many ends are looked at in one go.
 const PAGE: usize = 200;
-
-/// How long until the store is tried again after it failed.
-const PAUSE: Duration = Duration::from_secs(5);
 
 /// Dispatches, for ever. When it is dropped, so is what is under way.
 pub(super) async fn run(inner: Arc<Inner>) {
@@ -125,12 +121,8 @@ async fn catch_up(inner: &Inner, id: SubscriptionId) -> Result<(), StoreError> {
 }
 
 fn feed(inner: &Inner, subscription: &Subscription) -> Feed {
-    let actions = match inner.parts.actions.find(&subscription.action) {
-        Some(action) => action.names().map(Arc::from).collect(),
-        None => vec![Arc::clone(&subscription.action)],
-    };
     Feed {
-        actions,
+        actions: inner.parts.actions.now().names_of(&subscription.action),
         caller: (!subscription.everybodys).then(|| Arc::clone(&subscription.caller)),
         outcomes: subscription.outcomes.clone(),
     }

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
+use crate::action::{Action, Context, Failure, Registry, Settings};
 use crate::auth::ApiKey;
 use crate::clock::ManualClock;
 use crate::delivery::DeliveryState;
@@ -79,12 +80,11 @@ impl World {
         self.webhooks.subscribe(wish).await.unwrap().unwrap().id
     }
 
-    /// Something ends.
-    async fn end(&self) {
+    fn operation(&self, action: &str) -> Operation {
         let now = self.clock.now();
-        let operation = Operation::accepted(Origin {
+        Operation::accepted(Origin {
             id: OperationId::new(now),
-            action: "work".into(),
+            action: action.into(),
             version: 1,
             caller: "somebody".into(),
             parent: None,
@@ -94,7 +94,24 @@ impl World {
             link_key: 1,
             tracking_id: None,
             traceparent: None,
-        });
+        })
+    }
+
+    /// The store tells that something has ended.
+    fn heard(&self, action: &str) {
+        let mut operation = self.operation(action);
+        operation.finish(Outcome::Succeeded(Json::of(&()).unwrap()), self.clock.now());
+        self.webhooks.inner.ended(&operation);
+    }
+
+    /// Those that are to be looked at.
+    fn behind(&self) -> Vec<SubscriptionId> {
+        self.webhooks.inner.known().behind.iter().copied().collect()
+    }
+
+    /// Something ends.
+    async fn end(&self) {
+        let (now, operation) = (self.clock.now(), self.operation("work"));
         let limits = ActiveLimits { total: 9, action: 9, caller: 9 };
         let input = Json::of(&()).unwrap();
         let new = NewOperation { operation, input, idempotency: None, limits, callback: None };
@@ -233,6 +250,47 @@ async fn an_end_that_nobody_is_told_of_makes_no_work() {
 
     let id = world.subscribe().await;
     world.until_subscription(id, |one| one.place > crate::store::feed::FeedPlace::START).await;
+    world.until(|_| world.behind().is_empty()).await;
+    // Nothing is awaited in between, so nobody has looked at them.
+    world.heard("rest");
+    assert_eq!(world.behind(), []);
+    world.heard("work");
+    assert_eq!(world.behind(), [id]);
     world.end().await;
     world.until(|all| all.is_empty() && *world.attempts.borrow() == 1).await;
+}
+
+/// What was called `work`.
+struct Job;
+
+impl Action for Job {
+    const NAME: &'static str = "job";
+    type Input = ();
+    type Output = ();
+    type Status = String;
+
+    fn settings(&self) -> Settings {
+        Settings::new("A job").alias("work")
+    }
+
+    async fn run(&self, _: &mut Context<String>, (): ()) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn an_action_that_is_renamed_at_a_reload_keeps_its_subscribers() {
+    let world = World::new(&[]).await;
+    let id = world.subscribe().await;
+    world.until(|_| world.behind().is_empty()).await;
+    let mut registry = Registry::default();
+    registry.register(Job, HOUR).unwrap();
+
+    world.webhooks.inner.parts.actions.replace(registry);
+
+    for name in ["work", "job"] {
+        world.webhooks.inner.known().behind.clear();
+        world.heard(name);
+        assert_eq!(world.behind(), [id], "{name}");
+    }
 }
