@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use raincheck_openapi::InvalidField;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::Json;
 use crate::action::port::Port;
@@ -33,7 +33,7 @@ pub(crate) use command::clear;
 pub(crate) use file::{Form, Wrong, line, read};
 pub(crate) use surroundings::{SharedOutbound, Surroundings};
 
-use kind::{Kind, Work};
+use kind::{Kind, Work, with_details};
 use schema::Schema;
 
 /// The actions that a configuration declares.
@@ -99,8 +99,10 @@ impl Handler for Declared {
             let read: Value = input.read()?;
             drop(input);
             // It was checked at acceptance; the declaration may have changed since.
-            if !self.input.fits(&read) {
-                return Err(Failure::new("unreadable-input", "the input no longer fits the action"));
+            let errors = self.input.errors(&read);
+            if !errors.is_empty() {
+                let failure = Failure::new("unreadable-input", "the input no longer fits the action");
+                return Err(with_details(failure, &json!(errors)));
             }
             let mut context = Context::new(port, String::new());
             let output = self.kind.run(&mut context, read, &self.work).await?;
@@ -109,7 +111,7 @@ impl Handler for Declared {
                 return Ok(Json::of(&output)?);
             }
             let message = "the work gave a result that does not fit the output of the action";
-            Err(Failure::new("invalid-output", message).with_details(Json::of(&errors)?))
+            Err(with_details(Failure::new("invalid-output", message), &json!(errors)))
         })
     }
 }

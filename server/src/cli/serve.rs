@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 
 use raincheck_server::config::{Arguments, Config};
 use raincheck_server::telemetry::{self, Metrics};
-use raincheck_server::{Listeners, Reloader, Server};
+use raincheck_server::{BuildError, Listeners, Reloader, Server};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -66,6 +66,9 @@ async fn reload(reloader: Reloader, mut hang_ups: HangUps, arguments: Arguments)
                 let actions = config.actions.iter().count();
                 tracing::info!(actions, operations = taken_up, "the declared actions were read again");
             }
+            Err(error @ BuildError::Store(_)) => tracing::error!(
+                %error, "the declared actions may be the new ones, but what waited for them was not taken up"
+            ),
             Err(error) => {
                 tracing::error!(%error, "the declared actions cannot be served; nothing was changed")
             }

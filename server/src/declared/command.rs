@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use self::answer::{Exit, OutputForm};
 use self::process::{End, Process};
 use self::program::Account;
-use super::kind::{Mistake, Work, check_code};
+use super::kind::{Mistake, Work, check_code, with_details};
 use super::secret::Secrets;
 use super::surroundings::Surroundings;
 use crate::Json;
@@ -270,7 +270,7 @@ impl Command {
             Ok(output) => Ok(Done { output, stderr }),
             Err((failure, exit)) => {
                 let details = json!({ "exit": exit, "stderr": stderr });
-                Err(failure.with_details(Json::of(&details)?))
+                Err(with_details(failure, &details))
             }
         }
     }

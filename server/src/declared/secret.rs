@@ -1,33 +1,12 @@
 //! Secrets of a declaration: named in it, kept outside of it, and shown nowhere.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde_json::Value;
 
 use super::surroundings::Surroundings;
 use super::template::encoded;
-
-/// A text that is not shown.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, to be sent to where it belongs.
-    pub(crate) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
+use crate::config::Secret;
 
 /// The secrets of an action, by name.
 #[derive(Debug, Clone, Default)]
@@ -78,16 +57,19 @@ impl Secrets {
 
     /// Undoes [`take_out`](Self::take_out).
     pub(crate) fn put_back(&self, value: &Value) -> Value {
+        // Backwards: a secret may occur in the mark of one before it.
+        let marked: Vec<_> = self.marked().collect();
         each_text(value, &|text| {
-            self.marked().fold(text.to_owned(), |text, (plain, mark)| text.replace(&mark, &plain))
+            marked.iter().rev().fold(text.to_owned(), |text, (plain, mark)| text.replace(mark, plain))
         })
     }
 
     /// Each secret as it may stand in a text, with what stands for it: no character of a URL.
     fn marked(&self) -> impl Iterator<Item = (String, String)> {
-        self.0.iter().filter(|(_, secret)| !secret.0.is_empty()).flat_map(|(name, Secret(secret))| {
+        let texts = self.0.iter().map(|(name, secret)| (name, secret.reveal()));
+        texts.filter(|(_, secret)| !secret.is_empty()).flat_map(|(name, secret)| {
             [
-                (secret.clone(), format!("<secret {name}>")),
+                (secret.to_owned(), format!("<secret {name}>")),
                 (encoded(secret), format!("<encoded secret {name}>")),
             ]
         })
@@ -95,9 +77,9 @@ impl Secrets {
 
     /// `text` without any of them.
     pub(crate) fn taken_out_of(&self, text: &str) -> String {
-        let secrets = self.0.values().filter(|secret| secret.0.len() >= SHORTEST);
+        let secrets = self.0.values().map(Secret::reveal).filter(|secret| secret.len() >= SHORTEST);
         secrets.fold(text.to_owned(), |text, secret| {
-            text.replace(&secret.0, "***").replace(&encoded(&secret.0), "***")
+            text.replace(secret, "***").replace(&encoded(secret), "***")
         })
     }
 }
@@ -118,6 +100,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_secret_that_occurs_in_the_mark_of_another_comes_back_too() {
+        let named =
+            [("a", "hunter2"), ("b", "secret")].map(|(name, text)| (name.to_owned(), Secret::new(text)));
+        let secrets = Secrets(BTreeMap::from(named));
+        let token = json!("hunter2 keeps a secret");
+
+        assert_eq!(secrets.put_back(&secrets.take_out(&token)), token);
+    }
 
     #[test]
     fn what_is_kept_has_no_secret_in_it_and_comes_back_whole() {

@@ -10,6 +10,9 @@ use tokio::sync::Semaphore;
 use super::core::Queued;
 use crate::action::Registry;
 
+/// The highest limit. Twice as many are the most that a semaphore holds, so there is always room to let everybody go.
+const MOST: usize = Semaphore::MAX_PERMITS / 2;
+
 /// The permits of the actions that have a limit.
 pub(super) struct Permits(ArcSwap<HashMap<Arc<str>, Limited>>);
 
@@ -46,7 +49,7 @@ impl Permits {
     pub(super) fn follow(&self, registry: &Registry) {
         let old = self.0.load();
         let limited = registry.iter().filter_map(|action| {
-            let limit = action.settings().concurrency?.clamp(1, Semaphore::MAX_PERMITS);
+            let limit = action.settings().concurrency?.clamp(1, MOST);
             let permits = match old.get(action.name()) {
                 Some(known) => known.changed(limit),
                 None => Arc::new(Semaphore::new(limit)),
@@ -57,7 +60,7 @@ impl Permits {
         for (name, known) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
             tracing::debug!(action = %name, "the action has no limit any more");
             // Those who queue for it go on.
-            known.permits.add_permits(Semaphore::MAX_PERMITS / 2 - known.permits.available_permits());
+            known.permits.add_permits(MOST - known.permits.available_permits().min(MOST));
         }
         self.0.store(Arc::new(new));
     }

@@ -60,7 +60,8 @@ impl Reloader {
     ///
     /// # Errors
     /// If they cannot be served beside the actions in Rust; then nothing has changed. [`BuildError::Store`] if the store
-    /// cannot be read or the server has stopped.
+    /// cannot be read or the server has stopped; then the actions may be the new ones already, and what waited for
+    /// them waits on.
     pub async fn reload(&self, declared: &DeclaredActions) -> Result<usize, BuildError> {
         let prepared = self.offer.with(declared)?;
         let (tell, told) = oneshot::channel();

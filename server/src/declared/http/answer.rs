@@ -1,5 +1,6 @@
 //! What the other server's answer means: an output, or a failure with a code, which may be worth another attempt.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
@@ -135,7 +136,9 @@ impl Judge {
     /// The output, or the failure.
     pub(super) fn judge(&self, answer: &Read, input: &Value, secrets: &Secrets) -> Result<Value, Failure> {
         let Read { status, headers, body, pause } = answer;
-        let data = json!({ "status": status, "headers": headers, "body": body, "input": input });
+        // Answers are large, and most declarations look at none of this.
+        let data =
+            LazyCell::new(|| json!({ "status": status, "headers": headers, "body": body, "input": input }));
         let details = || {
             let text = match body {
                 Value::String(text) => text.clone(),
@@ -150,11 +153,11 @@ impl Judge {
             with_details(Failure::new("unexpected-answer", message), &details)
         };
         for Fail { when, code, message, retry } in &self.fail {
-            if !when.holds(&data).map_err(|error| unfit("fail", &error))? {
+            if !when.holds(&*data).map_err(|error| unfit("fail", &error))? {
                 continue;
             }
             let message = match message {
-                Some(message) => message.render(&data).map_err(|error| unfit("fail", &error))?,
+                Some(message) => message.render(&*data).map_err(|error| unfit("fail", &error))?,
                 None => format!("the other server answered with {status}"),
             };
             let message = secrets.taken_out_of(&message);
@@ -163,7 +166,7 @@ impl Judge {
             return Err(with_details(failure.retry_after(*pause), &details()));
         }
         let succeeded = match &self.success {
-            Some(success) => success.holds(&data).map_err(|error| unfit("success", &error))?,
+            Some(success) => success.holds(&*data).map_err(|error| unfit("success", &error))?,
             None => (200..300).contains(status),
         };
         if !succeeded {
@@ -181,7 +184,7 @@ impl Judge {
                 let found = body.pointer(pointer).cloned();
                 found.ok_or_else(|| unfit("result", &format!("there is nothing at `{pointer}`")))
             }
-            Some(Wanted::Shape(shape)) => shape.fill(&data).map_err(|error| unfit("result", &error)),
+            Some(Wanted::Shape(shape)) => shape.fill(&*data).map_err(|error| unfit("result", &error)),
         }
     }
 
