@@ -1,5 +1,7 @@
 //! Subscriptions: who is told of what has ended, and what receivers are sent.
 
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
@@ -51,7 +53,7 @@ pub enum DeliveryFormat {
 /// assert_eq!((new.scope, new.format), (Scope::Own, DeliveryFormat::CloudeventsStructured));
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewSubscription {
     /// Of which action.
     pub action: String,
@@ -79,7 +81,7 @@ fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D
 }
 
 /// A subscription.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionView {
     /// Its id. Not a secret.
@@ -105,19 +107,54 @@ pub struct SubscriptionView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub disabled_reason: Option<String>,
-    /// What signs what is sent. Only in the answer that made it.
+    /// What signs what is sent. Only in the answer that made it: the subscription, or another secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub secret: Option<String>,
 }
 
 /// Asks for another secret. For a day, deliveries are signed with the former one as well.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct NewSecret {
     /// `whsec_` and base64 of 24 to 64 random bytes. Without it, one is made.
     #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub secret: Option<String>,
+}
+
+// What is secret stays out of logs: whom to tell, and what signs what is sent.
+
+impl fmt::Debug for NewSubscription {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSubscription")
+            .field("action", &self.action)
+            .field("outcomes", &self.outcomes)
+            .field("scope", &self.scope)
+            .field("format", &self.format)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for SubscriptionView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubscriptionView")
+            .field("id", &self.id)
+            .field("action", &self.action)
+            .field("outcomes", &self.outcomes)
+            .field("scope", &self.scope)
+            .field("format", &self.format)
+            .field("host", &self.host)
+            .field("created_at", &self.created_at)
+            .field("disabled_at", &self.disabled_at)
+            .field("disabled_reason", &self.disabled_reason)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NewSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSecret").finish_non_exhaustive()
+    }
 }
 
 /// What a receiver is sent as `cloudevents-structured`: a `CloudEvent` 1.0 in JSON.

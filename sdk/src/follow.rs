@@ -16,7 +16,7 @@ use crate::transport::{Method, Request, set_header};
 use crate::{Dialect, Error, Operation, View};
 
 /// Redirects that one poll follows before they count as a circle.
-const MAX_REDIRECTS: usize = 10;
+pub(crate) const MAX_REDIRECTS: usize = 10;
 
 /// Whether a dialect expects a state in every answer. Behind the 303 of a monitor lies another thing, the
 /// result, which is taken for what it looks like.

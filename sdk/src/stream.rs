@@ -14,7 +14,7 @@ use crate::answer::{Answer, Observed, names};
 use crate::dialect::Dialect;
 use crate::pace::{Deadline, after};
 use crate::step::{Moment, Step, next_step};
-use crate::transport::{HeaderMap, Method, Response, header_value, set_header};
+use crate::transport::{HeaderMap, MAX_BODY, Method, Response, header_value, set_header};
 use crate::{Client, Error, Operation};
 
 /// A server says something at once when a stream is opened. One that is silent is behind something that collects.
@@ -22,9 +22,6 @@ const FIRST_WORD: Duration = Duration::from_secs(5);
 
 /// A stream that is silent for longer has lost its server, which shows every few seconds that it is there.
 const SILENCE: Duration = Duration::from_secs(90);
-
-/// No event is larger than any answer may be.
-const MAX_EVENT: usize = 32 * 1024 * 1024;
 
 /// What came of the wish for a stream.
 pub(crate) enum Opening {
@@ -140,7 +137,8 @@ impl Stream {
         if let Some(retry) = self.events.retry.take() {
             self.retry = retry;
         }
-        (self.events.size() <= MAX_EVENT).then_some(())
+        // No event is larger than any answer may be.
+        (self.events.size() <= MAX_BODY).then_some(())
     }
 }
 

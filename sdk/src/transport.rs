@@ -22,7 +22,7 @@ pub(crate) use reqwest::{Client as HttpClient, Method, Request, RequestBuilder, 
 
 /// No answer is read beyond this. An output has at most 16 MiB by the contract; the rest is room for its
 /// envelope.
-const MAX_BODY: usize = 32 * 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 32 * 1024 * 1024;
 
 pub(crate) struct Transport {
     http: HttpClient,

@@ -22,6 +22,7 @@ use url::Url;
 use self::page::Page;
 use self::step::{Step, next_step};
 use crate::client::pause_until;
+use crate::follow::MAX_REDIRECTS;
 use crate::pace::after;
 use crate::step::Moment;
 use crate::trace::debug;
@@ -30,9 +31,6 @@ use crate::{Client, Error};
 
 pub use finished::Finished;
 pub use state::TriggerState;
-
-/// Redirects that one poll follows before they count as a circle.
-const MAX_REDIRECTS: usize = 10;
 
 /// What a trigger tells, one by one and in its order: `T` is what one item is read as.
 ///

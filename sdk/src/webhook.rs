@@ -52,6 +52,11 @@ const ID: &str = "webhook-id";
 const TIMESTAMP: &str = "webhook-timestamp";
 const SIGNATURE: &str = "webhook-signature";
 
+/// A time as it is sent and signed.
+fn seconds(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
 /// Why what came is not taken.
 ///
 /// Answer 401 to whatever is not [signed](Self::is_signed). A server that is told 4xx gives up; 5xx makes

@@ -1,6 +1,5 @@
 //! How a command ends: its exit code, and what it says when it did not go well.
 
-use std::error::Error as _;
 use std::process::ExitCode;
 
 use raincheck::{Error, Status};
@@ -103,20 +102,28 @@ fn explain(error: &Error) -> String {
     let mut message = error.to_string();
     // Causes of our own words say what is wrong with a URL, an output, a connection.
     if error.is_usage() || error.is_decode() || error.is_transport() {
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            let text = inner.to_string();
-            if !message.contains(&text) {
-                message.push_str(": ");
-                message.push_str(&text);
-            }
-            cause = inner.source();
-        }
+        message = with_causes(error);
     }
     if let Some(hint) = hint(error) {
         message.push('\n');
         message.push_str("  ");
         message.push_str(hint);
+    }
+    message
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        // Some errors repeat what caused them.
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = inner.source();
     }
     message
 }

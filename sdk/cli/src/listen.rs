@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Listen, Server};
 use crate::ends::{interruptible, line};
-use crate::exit::Failure;
+use crate::exit::{Failure, with_causes};
 use crate::feed::{End, Feed};
 use crate::{show, table};
 
@@ -95,13 +95,18 @@ impl Forwarder<'_> {
         let mut answers = 0;
         let mut is_awaited = false;
         loop {
-            let Some(said) = self.attempt(delivery).await? else {
-                if !is_awaited {
-                    eprintln!("no answer from the receiver; it is tried again until there is one");
+            let said = match self.attempt(delivery).await? {
+                Ok(said) => said,
+                Err(why) => {
+                    if !is_awaited {
+                        eprintln!(
+                            "no answer from the receiver ({why}); it is tried again until there is one"
+                        );
+                    }
+                    is_awaited = true;
+                    tokio::time::sleep(Duration::from_secs(PAUSES[0])).await;
+                    continue;
                 }
-                is_awaited = true;
-                tokio::time::sleep(Duration::from_secs(PAUSES[0])).await;
-                continue;
             };
             answers += 1;
             match said.status {
@@ -116,18 +121,22 @@ impl Forwarder<'_> {
         }
     }
 
-    /// One attempt, signed anew. `None` if there was no answer.
-    async fn attempt(&self, delivery: &Delivery) -> Result<Option<Said>, Failure> {
+    /// One attempt, signed anew; or why there was no answer.
+    async fn attempt(&self, delivery: &Delivery) -> Result<Result<Said, String>, Failure> {
         let mut request = self.client.request("POST", self.url)?.timeout(PATIENCE);
         for (name, value) in delivery.headers(&self.secret, SystemTime::now()) {
             request = request.header(name, value);
         }
-        let Ok(answer) = request.body(delivery.body().to_vec()).send().await else { return Ok(None) };
+        let answer = match request.body(delivery.body().to_vec()).send().await {
+            Ok(answer) => answer,
+            // The URL may hold a secret.
+            Err(error) => return Ok(Err(with_causes(&error.without_url()))),
+        };
         let status = answer.status().as_u16();
         let header = answer.headers().get("retry-after").and_then(|value| value.to_str().ok());
         let retry_after = header.and_then(|text| text.trim().parse().ok());
         let body = answer.text().await.unwrap_or_default();
-        Ok(Some(Said { status, retry_after, body }))
+        Ok(Ok(Said { status, retry_after, body }))
     }
 }
 

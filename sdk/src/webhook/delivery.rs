@@ -1,12 +1,12 @@
 //! What a server sends: for the tests of receivers, and for those who pass on what a trigger has told.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use raincheck_openapi::subscription::{DeliveryFormat, EndEvent};
 use raincheck_openapi::{Status, StatusView, paths};
 
 use super::event::STRUCTURED;
-use super::{ID, SIGNATURE, Secret, TIMESTAMP};
+use super::{ID, SIGNATURE, Secret, TIMESTAMP, seconds};
 
 /// An end, as a raincheck server would send it.
 ///
@@ -65,10 +65,9 @@ impl Delivery {
     /// The headers of an attempt at this time: what it is, and who has sent it.
     #[must_use]
     pub fn headers(&self, secret: &Secret, at: SystemTime) -> Vec<(&'static str, String)> {
-        let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let mut headers = self.typed.clone();
         headers.push((ID, self.id.clone()));
-        headers.push((TIMESTAMP, seconds.to_string()));
+        headers.push((TIMESTAMP, seconds(at).to_string()));
         headers.push((SIGNATURE, secret.sign(&self.id, at, &self.body)));
         headers
     }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+
+use super::seconds;
 
 /// The secret of a subscription: `whsec_` and base64 of 24 to 64 bytes. `Debug` does not show it.
 ///
@@ -31,8 +33,7 @@ impl Secret {
     /// the tests of receivers.
     #[must_use]
     pub fn sign(&self, id: &str, at: SystemTime, body: &[u8]) -> String {
-        let seconds = at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let made = self.mac(id, &seconds.to_string(), body).finalize().into_bytes();
+        let made = self.mac(id, &seconds(at).to_string(), body).finalize().into_bytes();
         format!("{VERSION},{}", STANDARD.encode(made))
     }
 

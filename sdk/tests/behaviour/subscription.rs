@@ -44,7 +44,11 @@ async fn what_is_asked_for_is_sent_and_again_if_the_answer_is_lost() {
         assert_eq!(request.body_json::<Value>().unwrap(), expected);
     }
     assert_eq!(requests.len(), 2);
-    let shown = format!("{told:?} {:?}", client(&server).subscribe("countdown", RECEIVER).secret(SECRET));
+    let shown = format!(
+        "{told:?} {:?} {:?}",
+        told.view(),
+        client(&server).subscribe("countdown", RECEIVER).secret(SECRET)
+    );
     assert!(!shown.contains(SECRET) && !shown.contains(TOKEN) && !shown.contains("nobody"), "{shown}");
 }
 

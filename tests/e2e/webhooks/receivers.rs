@@ -106,9 +106,8 @@ async fn a_receiver_that_fails_in_every_way_gets_it_in_the_end() {
 async fn what_a_receiver_refuses_is_dead_until_an_operator_replays_it() {
     let server = server().await;
     let elsewhere = Receiver::start().await;
-    let receiver =
-        Receiver::with([Reaction::Answers(301, "location: http://127.0.0.1/"), Reaction::Answers(400, "")])
-            .await;
+    let there = format!("location: {}", elsewhere.url());
+    let receiver = Receiver::with([Reaction::Answers(301, there.leak()), Reaction::Answers(400, "")]).await;
     let id = subscribe(&server, &receiver, json!({})).await.json()["id"].clone();
     let ids = [end(&server).await, end(&server).await];
 
@@ -151,7 +150,7 @@ async fn a_receiver_that_is_gone_ends_its_subscription_until_it_is_enabled() {
             tokio::task::yield_now().await;
         }
     };
-    let view = disabled.await;
+    let view = tokio::time::timeout(PATIENCE, disabled).await.expect("it is disabled");
     assert_eq!(view["disabledReason"], "its receiver answered 410 (Gone)");
     let missed = end(&server).await;
     assert_eq!(deliveries(&server, "?state=waiting").await, Vec::<Value>::new());

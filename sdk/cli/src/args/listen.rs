@@ -11,9 +11,9 @@ For receivers that the server cannot reach, such as one on this machine that is 
 what ends, as 'watch' does, and sends it on as a webhook of the server's would come, signed by the scheme of \
 Standard Webhooks.
 
-What the receiver answers is printed. 2xx is taken; 408, 429, 5xx and no answer are tried again, at the pace of \
-Retry-After or with growing pauses; five such answers, or any other one, and it goes on with the next. A receiver \
-that does not run is waited for.
+What the receiver answers is printed. 2xx is taken; 408, 429 and 5xx are tried again, at the pace of Retry-After or \
+with growing pauses; five such answers, or any other one, and it goes on with the next. A receiver that does not \
+answer is tried again every second until it does.
 
 Exit codes: 0 everything was taken, 1 something was not, 2 wrong usage, 4 server not reached, 5 refused, \
 130 interrupted.
